@@ -1,0 +1,266 @@
+//! A campaign and its life: `draft → scheduled → planning → sending → collecting → completed`.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::vendor::MsmeStatus;
+use crate::{CampaignId, FieldError, TemplateId, UserId, VendorId};
+
+/// Where a campaign stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CampaignState {
+    /// Being prepared; may be edited and deleted.
+    Draft,
+    /// Waiting for its start time.
+    Scheduled,
+    /// The audience is being written into chunks.
+    Planning,
+    /// Chunks are being sent.
+    Sending,
+    /// Everything is sent; answers are collected until the deadline.
+    Collecting,
+    /// Over, with a ledger that balances.
+    Completed,
+    /// Stopped by an operator, may go on.
+    Paused,
+    /// Stopped for good by an operator.
+    Cancelled,
+    /// Stopped by the product itself, with a reason.
+    Halted,
+}
+
+impl CampaignState {
+    /// Every state, for tables and tests.
+    pub const ALL: [CampaignState; 9] = [
+        CampaignState::Draft,
+        CampaignState::Scheduled,
+        CampaignState::Planning,
+        CampaignState::Sending,
+        CampaignState::Collecting,
+        CampaignState::Completed,
+        CampaignState::Paused,
+        CampaignState::Cancelled,
+        CampaignState::Halted,
+    ];
+
+    /// The name on the wire and in storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CampaignState::Draft => "draft",
+            CampaignState::Scheduled => "scheduled",
+            CampaignState::Planning => "planning",
+            CampaignState::Sending => "sending",
+            CampaignState::Collecting => "collecting",
+            CampaignState::Completed => "completed",
+            CampaignState::Paused => "paused",
+            CampaignState::Cancelled => "cancelled",
+            CampaignState::Halted => "halted",
+        }
+    }
+
+    /// Whether a campaign in this state may move to `next`. Storage repeats the question as a write condition.
+    pub const fn may_become(self, next: CampaignState) -> bool {
+        use CampaignState::{Cancelled, Collecting, Completed, Draft, Halted, Paused, Planning, Scheduled, Sending};
+        match next {
+            Draft => matches!(self, Scheduled),
+            Scheduled => matches!(self, Draft),
+            Planning => matches!(self, Draft | Scheduled | Paused | Halted),
+            Sending => matches!(self, Planning | Paused | Halted),
+            Collecting => matches!(self, Sending | Paused | Halted),
+            Completed => matches!(self, Collecting),
+            Paused | Halted => matches!(self, Planning | Sending | Collecting),
+            Cancelled => !matches!(self, Completed | Cancelled),
+        }
+    }
+
+    /// The states a campaign may come from into `next`.
+    pub fn sources_of(next: CampaignState) -> impl Iterator<Item = CampaignState> {
+        Self::ALL.into_iter().filter(move |from| from.may_become(next))
+    }
+
+    /// Whether messages may still leave: checked by the sender before every provider call.
+    pub const fn allows_sending(self) -> bool {
+        matches!(self, CampaignState::Planning | CampaignState::Sending)
+    }
+
+    /// Whether the campaign's content and audience may be edited, or the campaign deleted.
+    pub const fn is_editable(self) -> bool {
+        matches!(self, CampaignState::Draft)
+    }
+}
+
+impl fmt::Display for CampaignState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which vendors a campaign asks. Empty lists do not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Audience {
+    /// Exactly these vendors; at most 1,000. Other filters still apply.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub vendor_ids: Vec<VendorId>,
+    /// Vendors whose current status is one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub msme_statuses: Vec<MsmeStatus>,
+    /// Vendors in one of these states, as stored on the vendor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<String>,
+    /// Vendors of one of these supplier types.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supplier_types: Vec<String>,
+}
+
+impl Audience {
+    /// The largest explicit list of vendors.
+    pub const MAX_VENDOR_IDS: usize = 1_000;
+
+    /// Whether a vendor with these traits is asked. Membership of `vendor_ids` is the planner's walk, not a trait.
+    pub fn admits(&self, status: MsmeStatus, state: Option<&str>, supplier_type: Option<&str>) -> bool {
+        let one_of = |wanted: &[String], value: Option<&str>| {
+            wanted.is_empty() || value.is_some_and(|value| wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(value)))
+        };
+        (self.msme_statuses.is_empty() || self.msme_statuses.contains(&status))
+            && one_of(&self.states, state)
+            && one_of(&self.supplier_types, supplier_type)
+    }
+}
+
+/// What a user says of a campaign when creating or replacing it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CampaignContent {
+    /// What colleagues call it.
+    pub name: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// The e-mail template it sends.
+    pub template_id: TemplateId,
+    /// Whom it asks.
+    pub audience: Audience,
+    /// When the form links stop working and the campaign may complete.
+    pub deadline: Timestamp,
+}
+
+impl CampaignContent {
+    /// Checks lengths and that the deadline lies ahead of `now`, within a year.
+    ///
+    /// # Errors
+    /// Every field that is wrong, with its fix.
+    pub fn checked(self, now: Timestamp) -> Result<Self, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > 120 {
+            errors.push(FieldError::new(
+                "name",
+                &self.name,
+                "length",
+                "give the campaign a name of 1 to 120 characters",
+            ));
+        }
+        if self.description.as_ref().is_some_and(|text| text.chars().count() > 2_000) {
+            errors.push(FieldError::new(
+                "description",
+                "",
+                "length",
+                "shorten the description to 2,000 characters",
+            ));
+        }
+        if self.audience.vendor_ids.len() > Audience::MAX_VENDOR_IDS {
+            errors.push(FieldError::new(
+                "audience.vendor_ids",
+                &self.audience.vendor_ids.len().to_string(),
+                "too_many",
+                "name at most 1,000 vendors, or use the other audience filters",
+            ));
+        }
+        let latest = now + jiff::SignedDuration::from_hours(24 * 366);
+        if self.deadline <= now || self.deadline > latest {
+            errors.push(FieldError::new(
+                "deadline",
+                &self.deadline.to_string(),
+                "out_of_range",
+                "give a deadline in the future and at most a year ahead, e.g. 2027-01-31T18:29:59Z",
+            ));
+        }
+        if errors.is_empty() {
+            Ok(Self {
+                name: name.to_owned(),
+                ..self
+            })
+        } else {
+            Err(errors)
+        }
+    }
+}
+
+/// A campaign as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Campaign {
+    /// Identity.
+    pub id: CampaignId,
+    /// What it sends and to whom.
+    pub content: CampaignContent,
+    /// Where it stands.
+    pub state: CampaignState,
+    /// Why it halted.
+    pub halt_reason: Option<String>,
+    /// How many chunks the planner wrote; final once `planned_at` is set.
+    pub chunks: u32,
+    /// How many vendors the plan holds; final once `planned_at` is set.
+    pub targeted: u32,
+    /// Who created it.
+    pub created_by: UserId,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When *execute* was accepted.
+    pub executed_at: Option<Timestamp>,
+    /// When the plan was complete.
+    pub planned_at: Option<Timestamp>,
+    /// When the last chunk was closed.
+    pub sent_at: Option<Timestamp>,
+    /// When it completed.
+    pub completed_at: Option<Timestamp>,
+    /// Counts the changes, for `ETag`.
+    pub version: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leaves_a_completed_or_cancelled_campaign() {
+        for next in CampaignState::ALL {
+            assert!(!CampaignState::Completed.may_become(next), "completed → {next}");
+            assert!(!CampaignState::Cancelled.may_become(next), "cancelled → {next}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_draft_can_be_executed_and_only_collecting_completes() {
+        assert!(CampaignState::Draft.may_become(CampaignState::Planning));
+        let sources: Vec<_> = CampaignState::sources_of(CampaignState::Completed).collect();
+        assert_eq!(sources, [CampaignState::Collecting]);
+    }
+
+    #[test]
+    fn paused_halted_and_cancelled_campaigns_send_nothing() {
+        for state in [
+            CampaignState::Paused,
+            CampaignState::Halted,
+            CampaignState::Cancelled,
+            CampaignState::Completed,
+        ] {
+            assert!(!state.allows_sending(), "{state}");
+        }
+    }
+}

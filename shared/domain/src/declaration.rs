@@ -1,0 +1,329 @@
+//! A vendor's declaration of its MSME status, as given on the public form.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::identifiers::{Gstin, Pan, Udyam};
+use crate::vendor::MsmeStatus;
+use crate::{CampaignId, FieldError, ResponseId, VendorId};
+
+/// The version of [`CONSENT_TEXT`]; stored with every answer.
+pub const CONSENT_VERSION: &str = "2026-11-1";
+
+/// What a signatory agrees to.
+pub const CONSENT_TEXT: &str = "I am authorised to make this declaration for the business named above. The particulars are true to the best of my \
+knowledge. I agree that they are recorded and used to meet the buyer's obligations under the MSMED Act, 2006 and the Companies Act, 2013, kept as \
+long as those laws require, and that I may ask the buyer to correct them or to stop contacting us.";
+
+/// The form's fields as they arrive: everything text, everything optional.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawDeclaration {
+    /// `micro`, `small`, `medium`, `registered_trader` or `not_registered`.
+    pub status: String,
+    /// Udyam registration number.
+    pub udyam_number: String,
+    /// Date of Udyam registration, `YYYY-MM-DD`.
+    pub registration_date: String,
+    /// Year of the classification, e.g. `2025-26`.
+    pub classification_year: String,
+    /// `manufacturing`, `services` or `trading`.
+    pub activity: String,
+    /// PAN.
+    pub pan: String,
+    /// GSTINs, separated by commas, spaces or lines.
+    pub gstins: String,
+    /// Who signs.
+    pub signatory_name: String,
+    /// The signatory's position.
+    pub signatory_designation: String,
+    /// `yes` when the consent was given.
+    pub consent: String,
+}
+
+/// What the business does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// Makes goods.
+    Manufacturing,
+    /// Renders services.
+    Services,
+    /// Buys and sells.
+    Trading,
+}
+
+/// A checked declaration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Declaration {
+    /// The declared class; never `unknown`.
+    pub status: MsmeStatus,
+    /// Udyam number, for everyone but `not_registered`.
+    pub udyam: Option<Udyam>,
+    /// Date of Udyam registration.
+    pub registration_date: Option<Date>,
+    /// Year of the classification, e.g. `2025-26`.
+    pub classification_year: Option<String>,
+    /// What the business does.
+    pub activity: Activity,
+    /// PAN.
+    pub pan: Option<Pan>,
+    /// GSTINs.
+    pub gstins: Vec<Gstin>,
+    /// Who signed.
+    pub signatory_name: String,
+    /// The signatory's position.
+    pub signatory_designation: String,
+    /// Which consent text was agreed to.
+    pub consent_version: String,
+    /// The Indian fiscal year the declaration was made in, e.g. `2026-27`.
+    pub fiscal_year: String,
+}
+
+/// An answer as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    /// Identity.
+    pub id: ResponseId,
+    /// The campaign that asked.
+    pub campaign_id: CampaignId,
+    /// The vendor that answered.
+    pub vendor_id: VendorId,
+    /// What it declared.
+    pub declaration: Declaration,
+    /// When.
+    pub submitted_at: Timestamp,
+    /// SHA-256 of the caller's address: evidence without keeping the address.
+    pub source_hash: String,
+}
+
+/// The Indian fiscal year (1 April to 31 March, Indian time) `at` falls in, e.g. `2026-27`.
+pub fn fiscal_year(at: Timestamp) -> String {
+    let day = indian_date(at);
+    let start = if day.month() >= 4 { day.year() } else { day.year() - 1 };
+    format!("{start}-{:02}", (start + 1) % 100)
+}
+
+/// The calendar day in India at `at`.
+pub fn indian_date(at: Timestamp) -> Date {
+    // India has kept UTC+05:30 without change since 1945, so no time-zone database is needed.
+    (at + jiff::SignedDuration::from_mins(330)).to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
+impl RawDeclaration {
+    /// Checks the answer as of `now`.
+    ///
+    /// # Errors
+    /// Every field that is wrong, with its fix.
+    pub fn parse(self, now: Timestamp) -> Result<Declaration, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let status = match self.status.trim() {
+            "micro" => Some(MsmeStatus::Micro),
+            "small" => Some(MsmeStatus::Small),
+            "medium" => Some(MsmeStatus::Medium),
+            "registered_trader" => Some(MsmeStatus::RegisteredTrader),
+            "not_registered" => Some(MsmeStatus::NotRegistered),
+            other => {
+                errors.push(FieldError::new("status", other, "required", "choose one of the five statuses"));
+                None
+            }
+        };
+        let activity = match self.activity.trim() {
+            "manufacturing" => Some(Activity::Manufacturing),
+            "services" => Some(Activity::Services),
+            "trading" => Some(Activity::Trading),
+            other => {
+                errors.push(FieldError::new("activity", other, "required", "choose what the business mainly does"));
+                None
+            }
+        };
+
+        let registered = status.is_some_and(|status| status != MsmeStatus::NotRegistered);
+        let udyam = parse_optional("udyam_number", &self.udyam_number, &mut errors, |text| {
+            Udyam::parse(text).map(|parsed| parsed.value).map_err(|error| error.to_string())
+        });
+        if registered && self.udyam_number.trim().is_empty() {
+            errors.push(FieldError::new(
+                "udyam_number",
+                "",
+                "required",
+                "give the Udyam number from the certificate, e.g. UDYAM-MH-12-0123456, or choose \"not registered\"",
+            ));
+        }
+        let today = indian_date(now);
+        let registration_date = parse_optional("registration_date", &self.registration_date, &mut errors, |text| {
+            let day: Date = text.parse().map_err(|_| "give the date as YYYY-MM-DD, e.g. 2021-07-15".to_owned())?;
+            // Udyam registration opened on 1 July 2020.
+            if day < jiff::civil::date(2020, 7, 1) || day > today {
+                return Err("give a date between 2020-07-01, when Udyam registration began, and today".to_owned());
+            }
+            Ok(day)
+        });
+        if registered && self.registration_date.trim().is_empty() {
+            errors.push(FieldError::new(
+                "registration_date",
+                "",
+                "required",
+                "give the date of registration printed on the Udyam certificate",
+            ));
+        }
+        let classification_year = parse_optional("classification_year", &self.classification_year, &mut errors, |text| {
+            let valid = text.split_once('-').is_some_and(|(from, to)| {
+                from.len() == 4
+                    && to.len() == 2
+                    && matches!((from.parse::<u16>(), to.parse::<u16>()), (Ok(from), Ok(to)) if (2019..=2100).contains(&from) && (from + 1) % 100 == to)
+            });
+            if valid {
+                Ok(text.to_owned())
+            } else {
+                Err("give the year as 2025-26".to_owned())
+            }
+        });
+        let pan = parse_optional("pan", &self.pan, &mut errors, |text| {
+            Pan::parse(text).map(|parsed| parsed.value).map_err(|e| e.to_string())
+        });
+
+        let mut gstins = Vec::new();
+        for text in self
+            .gstins
+            .split(|c: char| c == ',' || c == ';' || c.is_whitespace())
+            .filter(|text| !text.is_empty())
+        {
+            match Gstin::parse(text) {
+                Ok(parsed) => {
+                    if let (Some(pan), Some(embedded)) = (&pan, parsed.value.pan())
+                        && *pan != embedded
+                    {
+                        errors.push(FieldError::new(
+                            "gstins",
+                            text,
+                            "pan_mismatch",
+                            "this GSTIN belongs to another PAN than the one given",
+                        ));
+                    }
+                    gstins.push(parsed.value);
+                }
+                Err(error) => errors.push(FieldError::new("gstins", text, "invalid", &error.to_string())),
+            }
+        }
+        if gstins.len() > 50 {
+            errors.push(FieldError::new("gstins", "", "too_many", "give at most 50 GSTINs"));
+        }
+
+        let mut person = |field: &'static str, value: &str, fix: &str| {
+            let value = value.trim();
+            if value.is_empty() || value.chars().count() > 120 || value.chars().any(char::is_control) {
+                errors.push(FieldError::new(field, value, "required", fix));
+            }
+            value.to_owned()
+        };
+        let signatory_name = person(
+            "signatory_name",
+            &self.signatory_name,
+            "give the name of the person who declares, at most 120 characters",
+        );
+        let signatory_designation = person(
+            "signatory_designation",
+            &self.signatory_designation,
+            "give that person's position, e.g. Proprietor",
+        );
+        if self.consent.trim() != "yes" {
+            errors.push(FieldError::new("consent", "", "required", "tick the declaration to submit the form"));
+        }
+
+        match (status, activity) {
+            (Some(status), Some(activity)) if errors.is_empty() => Ok(Declaration {
+                status,
+                udyam: if registered { udyam } else { None },
+                registration_date: if registered { registration_date } else { None },
+                classification_year,
+                activity,
+                pan,
+                gstins,
+                signatory_name,
+                signatory_designation,
+                consent_version: CONSENT_VERSION.to_owned(),
+                fiscal_year: fiscal_year(now),
+            }),
+            _ => Err(errors),
+        }
+    }
+}
+
+fn parse_optional<T>(field: &'static str, text: &str, errors: &mut Vec<FieldError>, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
+    parse(text).map_err(|fix| errors.push(FieldError::new(field, text, "invalid", &fix))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_fiscal_year_turns_at_midnight_in_india() {
+        assert_eq!(fiscal_year(at("2027-03-31T18:29:59Z")), "2026-27");
+        assert_eq!(fiscal_year(at("2027-03-31T18:30:00Z")), "2027-28");
+        assert_eq!(fiscal_year(at("2099-06-01T00:00:00Z")), "2099-00");
+    }
+
+    fn answer() -> RawDeclaration {
+        RawDeclaration {
+            status: "micro".into(),
+            udyam_number: "udyam-mh-12-0123456".into(),
+            registration_date: "2021-07-15".into(),
+            activity: "services".into(),
+            signatory_name: "A. Signatory".into(),
+            signatory_designation: "Proprietor".into(),
+            consent: "yes".into(),
+            ..RawDeclaration::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut RawDeclaration), expected: &[(&str, &str)]) {
+        let mut raw = answer();
+        change(&mut raw);
+        let errors = raw.parse(at("2026-11-22T06:00:00Z")).err().unwrap_or_default();
+        let found: Vec<_> = errors.iter().map(|e| (e.field, e.code)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_answer_is_checked_field_by_field() {
+        check(|_| (), &[]);
+        check(|raw| raw.status = "big".into(), &[("status", "required")]);
+        check(|raw| raw.udyam_number.clear(), &[("udyam_number", "required")]);
+        check(|raw| raw.udyam_number = "UDYAM-1".into(), &[("udyam_number", "invalid")]);
+        check(|raw| raw.registration_date = "2020-06-30".into(), &[("registration_date", "invalid")]);
+        check(|raw| raw.consent.clear(), &[("consent", "required")]);
+        check(|raw| raw.classification_year = "2025-27".into(), &[("classification_year", "invalid")]);
+        check(
+            |raw| {
+                raw.status = "not_registered".into();
+                raw.udyam_number.clear();
+                raw.registration_date.clear();
+            },
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_gstin_of_another_pan_is_named() {
+        check(
+            |raw| {
+                raw.pan = "AAKFD7113K".into();
+                raw.gstins = "27AAPFU0939F1ZV".into();
+            },
+            &[("gstins", "pan_mismatch")],
+        );
+    }
+}

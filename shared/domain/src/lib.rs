@@ -1,0 +1,18 @@
+//! The rules of MSME Campaign Central: identifiers, vendors, campaigns, delivery outcomes and the ledger.
+//!
+//! Nothing here does I/O, knows AWS or HTTP, or reads a clock: time and randomness come in as arguments.
+
+pub mod campaign;
+pub mod declaration;
+pub mod delivery;
+pub mod identifiers;
+pub mod ids;
+pub mod links;
+pub mod status;
+pub mod template;
+pub mod user;
+pub mod vendor;
+pub mod vendor_record;
+
+pub use ids::{CampaignId, ImportId, InvalidId, ResponseId, TemplateId, UserId, VendorId};
+pub use vendor::FieldError;

@@ -1,0 +1,110 @@
+//! Users, roles and what each role may do.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::UserId;
+
+/// What a user is allowed to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// May do everything.
+    Admin,
+    /// Runs campaigns: vendors, templates, campaigns.
+    CampaignManager,
+    /// Reads everything but other users.
+    Viewer,
+    /// A vendor's own user.
+    Vendor,
+}
+
+impl Role {
+    /// Every role, for tables and tests.
+    pub const ALL: [Role; 4] = [Role::Admin, Role::CampaignManager, Role::Viewer, Role::Vendor];
+
+    /// The name on the wire and in storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::CampaignManager => "campaign_manager",
+            Role::Viewer => "viewer",
+            Role::Vendor => "vendor",
+        }
+    }
+
+    /// Whether this role carries `permission`.
+    pub const fn may(self, permission: Permission) -> bool {
+        use Permission::{
+            AnalyticsRead, CampaignsExecute, CampaignsRead, CampaignsWrite, ImportsRead, ImportsWrite, OwnProfile, SystemRead, TemplatesRead,
+            TemplatesWrite, VendorsDelete, VendorsRead, VendorsWrite,
+        };
+        match self {
+            Role::Admin => true,
+            Role::CampaignManager => match permission {
+                OwnProfile | VendorsRead | VendorsWrite | VendorsDelete | ImportsRead | ImportsWrite | TemplatesRead | TemplatesWrite
+                | CampaignsRead | CampaignsWrite | CampaignsExecute | AnalyticsRead | SystemRead => true,
+            },
+            Role::Viewer => matches!(
+                permission,
+                OwnProfile | VendorsRead | ImportsRead | TemplatesRead | CampaignsRead | AnalyticsRead | SystemRead
+            ),
+            Role::Vendor => matches!(permission, OwnProfile),
+        }
+    }
+}
+
+/// One thing a route may require.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// Read and change one's own profile.
+    OwnProfile,
+    /// Read vendors.
+    VendorsRead,
+    /// Create and change vendors.
+    VendorsWrite,
+    /// Delete vendors.
+    VendorsDelete,
+    /// Read import jobs and their rejects.
+    ImportsRead,
+    /// Start import jobs.
+    ImportsWrite,
+    /// Read and preview templates.
+    TemplatesRead,
+    /// Create, change and delete templates.
+    TemplatesWrite,
+    /// Read campaigns, their progress and ledger.
+    CampaignsRead,
+    /// Create, change and delete campaigns.
+    CampaignsWrite,
+    /// Send a campaign.
+    CampaignsExecute,
+    /// Read dashboards.
+    AnalyticsRead,
+    /// Read the health of dependencies.
+    SystemRead,
+}
+
+/// A person who signs in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// Identity.
+    pub id: UserId,
+    /// Sign-in name, lower case.
+    pub email: String,
+    /// Shown to colleagues.
+    pub display_name: String,
+    /// What the user may do.
+    pub role: Role,
+    /// A disabled user's sessions and tokens stop working at once.
+    pub disabled: bool,
+    /// Raised to end every session: a token of an older epoch is refused.
+    pub session_epoch: u32,
+    /// When the user was created.
+    pub created_at: Timestamp,
+    /// When the profile last changed.
+    pub updated_at: Timestamp,
+    /// Counts the changes, for `ETag`.
+    pub version: u64,
+}
