@@ -1,0 +1,360 @@
+//! Campaigns: their record, their state, and the message they send.
+
+use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem, Update};
+use domain::campaign::{Audience, Campaign, CampaignContent, CampaignState};
+use domain::template::EmailContent;
+use domain::{CampaignId, TemplateId, UserId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::client::{Item, Listing, item, key_item, n, read, s};
+use crate::{Page, PageRequest, Store, StoreError, keys};
+
+#[derive(Serialize, Deserialize)]
+struct CampaignItem {
+    id: CampaignId,
+    name: String,
+    #[serde(default)]
+    description: Option<String>,
+    template_id: TemplateId,
+    audience: Audience,
+    deadline: Timestamp,
+    state: CampaignState,
+    #[serde(default)]
+    halt_reason: Option<String>,
+    #[serde(default)]
+    chunks: u32,
+    #[serde(default)]
+    targeted: u32,
+    created_by: UserId,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    #[serde(default)]
+    executed_at: Option<Timestamp>,
+    #[serde(default)]
+    planned_at: Option<Timestamp>,
+    #[serde(default)]
+    sent_at: Option<Timestamp>,
+    #[serde(default)]
+    completed_at: Option<Timestamp>,
+    version: u64,
+}
+
+impl From<CampaignItem> for Campaign {
+    fn from(stored: CampaignItem) -> Self {
+        let CampaignItem {
+            id,
+            name,
+            description,
+            template_id,
+            audience,
+            deadline,
+            state,
+            halt_reason,
+            chunks,
+            targeted,
+            created_by,
+            created_at,
+            updated_at,
+            executed_at,
+            planned_at,
+            sent_at,
+            completed_at,
+            version,
+        } = stored;
+        Campaign {
+            id,
+            content: CampaignContent {
+                name,
+                description,
+                template_id,
+                audience,
+                deadline,
+            },
+            state,
+            halt_reason,
+            chunks,
+            targeted,
+            created_by,
+            created_at,
+            updated_at,
+            executed_at,
+            planned_at,
+            sent_at,
+            completed_at,
+            version,
+        }
+    }
+}
+
+fn stored(campaign: &Campaign) -> Result<Item, StoreError> {
+    let Campaign {
+        id,
+        content:
+            CampaignContent {
+                name,
+                description,
+                template_id,
+                audience,
+                deadline,
+            },
+        state,
+        halt_reason,
+        chunks,
+        targeted,
+        created_by,
+        created_at,
+        updated_at,
+        executed_at,
+        planned_at,
+        sent_at,
+        completed_at,
+        version,
+    } = campaign.clone();
+    let body = CampaignItem {
+        id,
+        name,
+        description,
+        template_id,
+        audience,
+        deadline,
+        state,
+        halt_reason,
+        chunks,
+        targeted,
+        created_by,
+        created_at,
+        updated_at,
+        executed_at,
+        planned_at,
+        sent_at,
+        completed_at,
+        version,
+    };
+    let mut stored = item(keys::campaign(id), "campaign", &body)?;
+    stored.insert("gsi1pk".into(), s(keys::CAMPAIGNS));
+    stored.insert("gsi1sk".into(), s(format!("{created_at}#{id}")));
+    stored.insert("gsi2pk".into(), s(keys::campaign_state_index(state.as_str())));
+    stored.insert("gsi2sk".into(), s(id.to_string()));
+    Ok(stored)
+}
+
+/// Stores a new campaign.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn create(store: &Store, campaign: &Campaign) -> Result<(), StoreError> {
+    let item = stored(campaign)?;
+    store
+        .client
+        .put_item()
+        .table_name(&store.table)
+        .set_item(Some(item))
+        .condition_expression("attribute_not_exists(pk)")
+        .send()
+        .await?;
+    Ok(())
+}
+
+/// Reads a campaign.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the table cannot be read.
+pub async fn get(store: &Store, id: CampaignId) -> Result<Campaign, StoreError> {
+    store
+        .get::<CampaignItem>(keys::campaign(id))
+        .await?
+        .map(Campaign::from)
+        .ok_or(StoreError::NotFound)
+}
+
+pub(crate) fn from_item(item: Item) -> Result<Campaign, StoreError> {
+    read::<CampaignItem>(item).map(Campaign::from)
+}
+
+/// Lists campaigns, newest first.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn list(store: &Store, page: &PageRequest) -> Result<Page<Campaign>, StoreError> {
+    let page = store.list::<CampaignItem>(Listing::gsi1(keys::CAMPAIGNS).newest_first(), page).await?;
+    Ok(Page {
+        items: page.items.into_iter().map(Campaign::from).collect(),
+        next: page.next,
+    })
+}
+
+/// Replaces a draft's content, if it is still as `seen`.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when it changed or was executed meanwhile.
+pub async fn replace_draft(store: &Store, seen: &Campaign, content: CampaignContent, now: Timestamp) -> Result<Campaign, StoreError> {
+    let updated = Campaign {
+        content,
+        updated_at: now,
+        version: seen.version + 1,
+        ..seen.clone()
+    };
+    store
+        .client
+        .put_item()
+        .table_name(&store.table)
+        .set_item(Some(stored(&updated)?))
+        // Race: an edit during *execute*; what is being sent must not change under the planner.
+        .condition_expression("#state = :draft AND version = :version")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":draft", s(CampaignState::Draft.as_str()))
+        .expression_attribute_values(":version", n(seen.version))
+        .send()
+        .await?;
+    Ok(updated)
+}
+
+/// Deletes a draft, if it is still as `seen`.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when it changed or was executed meanwhile.
+pub async fn delete_draft(store: &Store, seen: &Campaign) -> Result<(), StoreError> {
+    let delete = Delete::builder()
+        .table_name(&store.table)
+        .set_key(Some(key_item(keys::campaign(seen.id))))
+        // Race: a deletion during *execute*; a campaign with recipients is evidence and stays.
+        .condition_expression("#state = :draft AND version = :version")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":draft", s(CampaignState::Draft.as_str()))
+        .expression_attribute_values(":version", n(seen.version))
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    store
+        .transact(vec![TransactWriteItem::builder().delete(delete).build()])
+        .await?
+        .committed_or("the campaign changed meanwhile")
+}
+
+/// The message a campaign sends and what its links need, copied when it was executed: later edits of the template do
+/// not change what vendors were told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessageSnapshot {
+    /// The template it was copied from.
+    pub template_id: TemplateId,
+    /// The template's version.
+    pub template_version: u64,
+    /// The content.
+    pub content: EmailContent,
+    /// The campaign's name.
+    pub campaign_name: String,
+    /// Until when answers are taken.
+    pub deadline: Timestamp,
+}
+
+/// Moves a draft to `planning` and copies its message.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the campaign is not as `seen` any more.
+pub async fn start(store: &Store, seen: &Campaign, message: &MessageSnapshot, now: Timestamp) -> Result<(), StoreError> {
+    let update = Update::builder()
+        .table_name(&store.table)
+        .set_key(Some(key_item(keys::campaign(seen.id))))
+        .update_expression("SET #state = :planning, gsi2pk = :index, executed_at = :now, updated_at = :now, version = :next")
+        // Race: two clicks on *execute*, or an edit at the same time; one start happens, of what was checked.
+        .condition_expression("#state = :seen AND version = :version")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":planning", s(CampaignState::Planning.as_str()))
+        .expression_attribute_values(":index", s(keys::campaign_state_index(CampaignState::Planning.as_str())))
+        .expression_attribute_values(":seen", s(seen.state.as_str()))
+        .expression_attribute_values(":now", s(now.to_string()))
+        .expression_attribute_values(":version", n(seen.version))
+        .expression_attribute_values(":next", n(seen.version + 1))
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    let put = Put::builder()
+        .table_name(&store.table)
+        .set_item(Some(item(keys::campaign_message(seen.id), "campaign_message", message)?))
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    let writes = vec![
+        TransactWriteItem::builder().update(update).build(),
+        TransactWriteItem::builder().put(put).build(),
+    ];
+    store.transact(writes).await?.committed_or("the campaign changed meanwhile")
+}
+
+/// Reads the copied message.
+///
+/// # Errors
+/// [`StoreError::NotFound`] before *execute*.
+pub async fn message(store: &Store, id: CampaignId) -> Result<MessageSnapshot, StoreError> {
+    store.get(keys::campaign_message(id)).await?.ok_or(StoreError::NotFound)
+}
+
+/// Records that the plan is complete and, if it is still being planned, lets the campaign send.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn finish_plan(store: &Store, id: CampaignId, chunks: u32, targeted: u32, now: Timestamp) -> Result<(), StoreError> {
+    let result = store
+        .client
+        .update_item()
+        .table_name(&store.table)
+        .set_key(Some(key_item(keys::campaign(id))))
+        .update_expression("SET chunks = :chunks, targeted = :targeted, planned_at = :now, updated_at = :now ADD version :one")
+        // Race: a replayed plan message; the first complete plan stands (and the replay found the same chunks).
+        .condition_expression("attribute_exists(pk) AND (attribute_not_exists(planned_at) OR attribute_type(planned_at, :null))")
+        .expression_attribute_values(":chunks", n(chunks))
+        .expression_attribute_values(":targeted", n(targeted))
+        .expression_attribute_values(":now", s(now.to_string()))
+        .expression_attribute_values(":one", n(1))
+        .expression_attribute_values(":null", s("NULL"))
+        .send()
+        .await;
+    match result.map_err(StoreError::from) {
+        Ok(_) | Err(StoreError::Conflict(_)) => {}
+        Err(error) => return Err(error),
+    }
+    // Paused or cancelled while planning: the plan is complete all the same, and the state is the operator's.
+    match transition(store, id, CampaignState::Planning, CampaignState::Sending, None, now).await {
+        Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Moves a campaign from one state to the next. Entering `collecting` and `completed` records when.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when it is not in `from`.
+pub async fn transition(
+    store: &Store,
+    id: CampaignId,
+    from: CampaignState,
+    next: CampaignState,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<Campaign, StoreError> {
+    debug_assert!(from.may_become(next), "{from} → {next} is not a transition");
+    let stamp = match next {
+        CampaignState::Collecting => ", sent_at = :now",
+        CampaignState::Completed => ", completed_at = :now",
+        _ => "",
+    };
+    let output = store
+        .client
+        .update_item()
+        .table_name(&store.table)
+        .set_key(Some(key_item(keys::campaign(id))))
+        .update_expression(format!(
+            "SET #state = :next, gsi2pk = :index, halt_reason = :reason, updated_at = :now{stamp} ADD version :one"
+        ))
+        // Race: an operator and a worker move the campaign at once; one of them wins and the other sees it.
+        .condition_expression("#state = :from")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":from", s(from.as_str()))
+        .expression_attribute_values(":next", s(next.as_str()))
+        .expression_attribute_values(":index", s(keys::campaign_state_index(next.as_str())))
+        .expression_attribute_values(":reason", serde_dynamo::to_attribute_value(reason).map_err(StoreError::encoding)?)
+        .expression_attribute_values(":now", s(now.to_string()))
+        .expression_attribute_values(":one", n(1))
+        .return_values(ReturnValue::AllNew)
+        .send()
+        .await?;
+    from_item(output.attributes.unwrap_or_default())
+}

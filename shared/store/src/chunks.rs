@@ -1,0 +1,428 @@
+//! Chunks: planned once, claimed by one sender at a time, recorded once per attempt, folded into counts.
+//!
+//! Outcomes and events are packed: one item holds what one attempt or one batch of events said about a chunk. Packs are
+//! immutable and named by what they hold, so writing one twice changes nothing, and the fold drops what is said twice.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use domain::campaign::Campaign;
+use domain::delivery::{Channel, ChunkLog, Counts, DeliveryEvent, OutcomePack, Recipient};
+use domain::{CampaignId, VendorId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use crate::client::{Listing, PageRequest, Transaction, item, key_item, n, read, s};
+use crate::suppressions::{self, Suppression};
+use crate::users::put_new;
+use crate::{ChunkRef, Page, Store, StoreError, keys};
+
+/// The most events of one item; keeps an item near 50 KB.
+const EVENTS_PER_ITEM: usize = 200;
+
+/// Where a chunk stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChunkState {
+    /// Waiting for a sender.
+    Pending,
+    /// A sender is at work until its deadline.
+    Claimed,
+    /// Every recipient has an outcome that is not "try again".
+    Closed,
+}
+
+/// The summary of a chunk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChunkSummary {
+    /// Number within campaign and channel.
+    pub number: u32,
+    /// Where it stands.
+    pub state: ChunkState,
+    /// Attempts begun.
+    pub attempt: u32,
+    /// Who claimed it last.
+    #[serde(default)]
+    pub attempt_token: Option<Ulid>,
+    /// When the claim runs out, seconds since the epoch.
+    #[serde(default)]
+    pub claim_until: i64,
+    /// Where the planner's walk goes on after this chunk.
+    pub planned_through: String,
+    /// The newest fold.
+    pub counts: Counts,
+    /// How many items the newest fold saw; a fold never replaces one that saw more.
+    #[serde(default)]
+    pub folded_items: u32,
+}
+
+/// A chunk about to be planned.
+#[derive(Debug, Clone)]
+pub struct PlannedChunk {
+    /// Its name.
+    pub chunk: ChunkRef,
+    /// Whom it holds.
+    pub recipients: Vec<Recipient>,
+    /// Where the planner's walk goes on after it.
+    pub planned_through: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    recipients: Vec<Recipient>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EventPack {
+    events: Vec<DeliveryEvent>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AskedVendor {
+    campaign_id: CampaignId,
+    channel: Channel,
+    chunk: u32,
+    asked_at: Timestamp,
+}
+
+/// What became of planned chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planned {
+    /// All are stored.
+    Stored,
+    /// Another planner stored one of them first; read [`last_planned`] again.
+    Raced,
+}
+
+/// Stores up to [`PLAN_BATCH`] chunks and, per vendor, that it was asked.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn plan(store: &Store, chunks: &[PlannedChunk], now: Timestamp) -> Result<Planned, StoreError> {
+    let mut writes = Vec::with_capacity(chunks.len() * 2);
+    let mut asked = Vec::new();
+    for PlannedChunk {
+        chunk,
+        recipients,
+        planned_through,
+    } in chunks
+    {
+        let targeted = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
+        let summary = ChunkSummary {
+            number: chunk.number,
+            state: ChunkState::Pending,
+            attempt: 0,
+            attempt_token: None,
+            claim_until: 0,
+            planned_through: planned_through.clone(),
+            counts: Counts::all_pending(targeted),
+            folded_items: 0,
+        };
+        // Race: two planners on one campaign (a redelivered plan message). The first to write a number owns it: its
+        // manifest is what is sent, and the other starts again after it.
+        writes.push(put_new(store, item(chunk.summary(), "chunk", &summary)?)?);
+        writes.push(put_new(
+            store,
+            item(
+                chunk.manifest(),
+                "manifest",
+                &Manifest {
+                    recipients: recipients.clone(),
+                },
+            )?,
+        )?);
+        for recipient in recipients {
+            let body = AskedVendor {
+                campaign_id: chunk.campaign,
+                channel: chunk.channel,
+                chunk: chunk.number,
+                asked_at: now,
+            };
+            asked.push(item(keys::recipient_of(recipient.id, chunk.campaign), "asked_vendor", &body)?);
+        }
+    }
+    if let Transaction::Refused(_) = store.transact(writes).await? {
+        return Ok(Planned::Raced);
+    }
+    store.put_all(asked).await?;
+    Ok(Planned::Stored)
+}
+
+/// The most chunks one transaction plans.
+pub const PLAN_BATCH: usize = 10;
+
+/// The [`PLAN_BATCH`] chunks planned last, newest first: where a planner goes on, and what it may not have enqueued.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn last_planned(store: &Store, campaign: CampaignId) -> Result<Vec<ChunkSummary>, StoreError> {
+    let partition = keys::campaign(campaign).pk;
+    let listing = Listing::partition(&partition)
+        .beginning_with(keys::CHUNK_PREFIX)
+        .newest_first()
+        .consistent();
+    let page: Page<ChunkSummary> = store.list(listing, &PageRequest { limit: 10, after: None }).await?;
+    Ok(page.items)
+}
+
+/// Every chunk summary of a campaign, in planning order: the campaign's progress is their sum.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn summaries(store: &Store, campaign: CampaignId) -> Result<Vec<ChunkSummary>, StoreError> {
+    let partition = keys::campaign(campaign).pk;
+    let items = store
+        .list_all_items(Listing::partition(&partition).beginning_with(keys::CHUNK_PREFIX).consistent())
+        .await?;
+    items.into_iter().map(read).collect()
+}
+
+/// The answer to a claim.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// The chunk is ours until the deadline; this is the summary with our claim in it.
+    Won(ChunkSummary),
+    /// The claim before ours ran out: its sender died. It is ours now, to record what is unknown.
+    Expired(ChunkSummary),
+    /// Another sender is at work until then (seconds since the epoch).
+    Busy(i64),
+    /// Nothing is left to do.
+    Closed,
+}
+
+/// Claims a chunk for one attempt.
+///
+/// # Errors
+/// [`StoreError::NotFound`] for a chunk that was never planned.
+pub async fn claim(store: &Store, chunk: ChunkRef, token: Ulid, until: Timestamp, now: Timestamp) -> Result<Claim, StoreError> {
+    // Race: two senders with copies of one message. pending → claimed happens once; the loser sees who won.
+    let standing = match try_claim(store, chunk, token, until, ":from", None).await? {
+        Ok(summary) => return Ok(Claim::Won(summary)),
+        Err(standing) => standing,
+    };
+    match standing.state {
+        // The SDK retried an update that had succeeded: the token is ours.
+        ChunkState::Claimed if standing.attempt_token == Some(token) => Ok(Claim::Won(standing)),
+        ChunkState::Claimed if standing.claim_until <= now.as_second() => {
+            // Race: two senders find the same dead claim; only one may declare its recipients unknown.
+            match try_claim(store, chunk, token, until, ":from", standing.attempt_token).await? {
+                Ok(summary) => Ok(Claim::Expired(summary)),
+                Err(other) => Ok(Claim::Busy(other.claim_until)),
+            }
+        }
+        ChunkState::Claimed => Ok(Claim::Busy(standing.claim_until)),
+        ChunkState::Closed => Ok(Claim::Closed),
+        // Released between the two reads; worth an immediate second look.
+        ChunkState::Pending => Ok(Claim::Busy(now.as_second() + 1)),
+    }
+}
+
+async fn try_claim(
+    store: &Store,
+    chunk: ChunkRef,
+    token: Ulid,
+    until: Timestamp,
+    from: &str,
+    dead: Option<Ulid>,
+) -> Result<Result<ChunkSummary, ChunkSummary>, StoreError> {
+    let mut update = store
+        .client
+        .update_item()
+        .table_name(&store.table)
+        .set_key(Some(key_item(chunk.summary())))
+        .update_expression("SET #state = :claimed, attempt_token = :token, claim_until = :until ADD attempt :one")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(from, s(if dead.is_some() { "claimed" } else { "pending" }))
+        .expression_attribute_values(":claimed", s("claimed"))
+        .expression_attribute_values(":token", s(token.to_string()))
+        .expression_attribute_values(":until", n(until.as_second()))
+        .expression_attribute_values(":one", n(i32::from(dead.is_none())))
+        .return_values(ReturnValue::AllNew)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    update = match dead {
+        Some(dead) => update
+            .condition_expression("#state = :from AND attempt_token = :dead")
+            .expression_attribute_values(":dead", s(dead.to_string())),
+        None => update.condition_expression("#state = :from"),
+    };
+    match update.send().await {
+        Ok(output) => Ok(Ok(read(output.attributes.unwrap_or_default())?)),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => match failed.item.clone() {
+                Some(standing) => Ok(Err(read(standing)?)),
+                None => Err(StoreError::NotFound),
+            },
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// Gives a claim back without an attempt: paced out, or the campaign may not send now.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the claim is not ours any more.
+pub async fn release(store: &Store, chunk: ChunkRef, token: Ulid) -> Result<(), StoreError> {
+    store
+        .client
+        .update_item()
+        .table_name(&store.table)
+        .set_key(Some(key_item(chunk.summary())))
+        .update_expression("SET #state = :pending ADD attempt :minus")
+        // Race: our claim ran out and was taken over; what the other does stands.
+        .condition_expression("#state = :claimed AND attempt_token = :token")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":pending", s("pending"))
+        .expression_attribute_values(":claimed", s("claimed"))
+        .expression_attribute_values(":token", s(token.to_string()))
+        .expression_attribute_values(":minus", n(-1))
+        .send()
+        .await?;
+    Ok(())
+}
+
+/// Everything known of a chunk, and how many items said it.
+///
+/// # Errors
+/// When the table cannot be read or an item is corrupt.
+pub async fn log(store: &Store, chunk: ChunkRef) -> Result<(ChunkLog, u32), StoreError> {
+    let items = store.list_all_items(Listing::partition(&chunk.partition()).consistent()).await?;
+    let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+    let mut log = ChunkLog::default();
+    for found in items {
+        let sk = found.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+        if sk == keys::MANIFEST {
+            log.recipients = read::<Manifest>(found)?.recipients;
+        } else if sk.starts_with(keys::OUTCOME_PREFIX) {
+            log.attempts.push(read::<OutcomePack>(found)?);
+        } else if sk.starts_with(keys::EVENT_PREFIX) {
+            log.events.extend(read::<EventPack>(found)?.events);
+        }
+    }
+    log.deduplicate_events();
+    Ok((log, count))
+}
+
+/// What must be known at the moment of sending: the campaign as it is now, and who opted out or bounced.
+#[derive(Debug)]
+pub struct SendCheck {
+    /// The campaign.
+    pub campaign: Campaign,
+    /// Suppressed addresses among those asked for.
+    pub suppressed: std::collections::HashMap<String, Suppression>,
+}
+
+/// Reads the campaign and the suppressions of a chunk's addresses in one call.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the campaign is gone.
+pub async fn check_before_send(store: &Store, chunk: ChunkRef, addresses: &[String]) -> Result<SendCheck, StoreError> {
+    let (suppressed, campaign) = suppressions::read_with(store, chunk.channel, addresses, keys::campaign(chunk.campaign)).await?;
+    let campaign = crate::campaigns::from_item(campaign.ok_or(StoreError::NotFound)?)?;
+    Ok(SendCheck { campaign, suppressed })
+}
+
+/// Records an attempt and gives the chunk its next state, both or neither.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the claim is not ours any more: then nothing is recorded, and whoever took the claim
+/// over has recorded these recipients as unknown.
+pub async fn record(store: &Store, chunk: ChunkRef, token: Ulid, pack: &OutcomePack, next: ChunkState) -> Result<(), StoreError> {
+    let put = Put::builder()
+        .table_name(&store.table)
+        .set_item(Some(item(chunk.outcome(token), "outcomes", pack)?))
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    let update = Update::builder()
+        .table_name(&store.table)
+        .set_key(Some(key_item(chunk.summary())))
+        .update_expression("SET #state = :next")
+        // claim ── send ──────────── record (ours)
+        //            └─ deadline ── claim by another ── record unknown
+        // Only the holder of the token records, so a recipient never gets two stories from one attempt.
+        .condition_expression("attempt_token = :token AND #state IN (:claimed, :next)")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":claimed", s("claimed"))
+        .expression_attribute_values(":next", serde_dynamo::to_attribute_value(next).map_err(StoreError::encoding)?)
+        .expression_attribute_values(":token", s(token.to_string()))
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    let writes = vec![
+        TransactWriteItem::builder().put(put).build(),
+        TransactWriteItem::builder().update(update).build(),
+    ];
+    store.transact(writes).await?.committed_or("the claim was taken over")
+}
+
+/// Stores events, packed by chunk, 25 packs a call. Storing the same events again changes nothing.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn record_events(store: &Store, events: BTreeMap<(CampaignId, u32), Vec<DeliveryEvent>>) -> Result<(), StoreError> {
+    let mut items = Vec::with_capacity(events.len());
+    for ((campaign, number), mut events) in events {
+        let chunk = ChunkRef {
+            campaign,
+            channel: Channel::Email,
+            number,
+        };
+        events.sort_by(|a, b| natural_key(a).cmp(&natural_key(b)));
+        events.dedup_by(|a, b| natural_key(a) == natural_key(b));
+        for pack in events.chunks(EVENTS_PER_ITEM) {
+            items.push(item(chunk.events(&digest(pack)), "events", &EventPack { events: pack.to_vec() })?);
+        }
+    }
+    store.put_all(items).await
+}
+
+/// A write that stores one event; for use in another repository's transaction.
+pub(crate) fn put_event(store: &Store, chunk: ChunkRef, event: DeliveryEvent) -> Result<TransactWriteItem, StoreError> {
+    let events = vec![event];
+    let put = Put::builder()
+        .table_name(&store.table)
+        .set_item(Some(item(chunk.events(&digest(&events)), "events", &EventPack { events })?))
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+fn natural_key(event: &DeliveryEvent) -> (VendorId, String, &str) {
+    (event.recipient, format!("{:?}", event.kind), &event.provider_id)
+}
+
+fn digest(events: &[DeliveryEvent]) -> String {
+    let mut text = String::new();
+    for event in events {
+        let (recipient, kind, provider_id) = natural_key(event);
+        text.push_str(&format!("{recipient}/{kind}/{provider_id}\n"));
+    }
+    // 128 bits: packs of one chunk number in the hundreds.
+    keys::sha256_hex(text.as_bytes())[..32].to_owned()
+}
+
+/// Folds a chunk and stores the counts, unless a fold that saw more is stored already.
+///
+/// # Errors
+/// When the table cannot be read or written.
+pub async fn fold(store: &Store, chunk: ChunkRef) -> Result<Counts, StoreError> {
+    let (log, items) = log(store, chunk).await?;
+    let counts = log.counts();
+    let result = store
+        .client
+        .update_item()
+        .table_name(&store.table)
+        .set_key(Some(key_item(chunk.summary())))
+        .update_expression("SET #counts = :counts, folded_items = :items")
+        // Race: two folds of one chunk finish in the wrong order. Items are never removed, so the fold that saw more is newer.
+        .condition_expression("attribute_exists(pk) AND folded_items <= :items")
+        .expression_attribute_names("#counts", "counts")
+        .expression_attribute_values(":counts", serde_dynamo::to_attribute_value(&counts).map_err(StoreError::encoding)?)
+        .expression_attribute_values(":items", n(items))
+        .send()
+        .await;
+    match result.map_err(StoreError::from) {
+        Ok(_) | Err(StoreError::Conflict(_)) => Ok(counts),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,71 @@
+//! Vendor totals, kept in the same transaction as the vendor so that they are exact, over shards so that none is hot.
+
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use domain::VendorId;
+use domain::vendor::MsmeStatus;
+use serde::Deserialize;
+
+use crate::client::{Listing, key_item, n};
+use crate::{Store, StoreError, keys};
+
+const SHARDS: u8 = 16;
+
+/// How many vendors there are, by current status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VendorCounts {
+    /// All of them.
+    pub total: u64,
+    /// `(status, vendors)` for every status.
+    pub by_status: Vec<(MsmeStatus, u64)>,
+}
+
+pub(crate) fn shard_of(vendor: VendorId) -> u8 {
+    u8::try_from(vendor.ulid().random() % u128::from(SHARDS)).unwrap_or_default()
+}
+
+/// A write that moves a shard's counts; `changes` are `(attribute, by)`.
+pub(crate) fn change(store: &Store, shard: u8, changes: &[(&str, i64)]) -> Result<TransactWriteItem, StoreError> {
+    let mut update = Update::builder()
+        .table_name(&store.table)
+        .set_key(Some(key_item(keys::vendor_counter(shard))));
+    let mut clauses = Vec::new();
+    for (i, (attribute, by)) in changes.iter().enumerate() {
+        clauses.push(format!("#c{i} :c{i}"));
+        update = update
+            .expression_attribute_names(format!("#c{i}"), *attribute)
+            .expression_attribute_values(format!(":c{i}"), n(by));
+    }
+    let update = update.update_expression(format!("ADD {}", clauses.join(", "))).build();
+    Ok(TransactWriteItem::builder()
+        .update(update.map_err(|error| StoreError::Unavailable(Box::new(error)))?)
+        .build())
+}
+
+#[derive(Deserialize)]
+struct Shard {
+    #[serde(flatten)]
+    counts: std::collections::HashMap<String, serde_json::Value>,
+}
+
+impl Store {
+    /// Vendor totals: one query over the shards.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn vendor_counts(&self) -> Result<VendorCounts, StoreError> {
+        let items = self.list_all_items(Listing::partition(&keys::vendor_counter(0).pk)).await?;
+        let mut counts = VendorCounts {
+            total: 0,
+            by_status: MsmeStatus::ALL.iter().map(|status| (*status, 0)).collect(),
+        };
+        for item in items {
+            let shard: Shard = crate::client::read(item)?;
+            let of = |name: &str| shard.counts.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+            counts.total += of("total");
+            for (status, count) in &mut counts.by_status {
+                *count += of(status.as_str());
+            }
+        }
+        Ok(counts)
+    }
+}

@@ -1,0 +1,26 @@
+//! DynamoDB: keys, items and repositories. One table; the only crate that writes expressions.
+//!
+//! Each repository is a module of functions over [`Store`], in the words of its access patterns. What a condition
+//! protects is said above it.
+
+mod client;
+mod counters;
+mod error;
+mod keys;
+
+pub mod audience;
+pub mod campaigns;
+pub mod chunks;
+pub mod gcra;
+pub mod idempotency;
+pub mod imports;
+pub mod responses;
+pub mod suppressions;
+pub mod templates;
+pub mod users;
+pub mod vendors;
+
+pub use client::{Page, PageKey, PageRequest, Store};
+pub use counters::VendorCounts;
+pub use error::StoreError;
+pub use keys::{ChunkRef, chunk_of_stream_key};
