@@ -1,0 +1,5 @@
+//! Wiring of `analytics-dashboard`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&analytics::dashboard::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `campaigns-delete`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&campaigns::delete::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `campaigns-get`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&campaigns::get::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `campaigns-ledger`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&campaigns::ledger::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `campaigns-recipients`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&campaigns::recipients::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `campaigns-status`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&campaigns::status::ROUTE)
+}

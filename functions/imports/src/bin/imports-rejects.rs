@@ -1,0 +1,5 @@
+//! Wiring of `imports-rejects`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&imports::rejects::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `public-unsubscribe`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&public::unsubscribe::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `system-docs`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&system::docs::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `system-health`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&system::health::ROUTE)
+}

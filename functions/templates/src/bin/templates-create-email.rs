@@ -1,0 +1,5 @@
+//! Wiring of `templates-create-email`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&templates::create_email::ROUTE)
+}

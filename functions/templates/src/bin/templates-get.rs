@@ -1,0 +1,5 @@
+//! Wiring of `templates-get`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&templates::get::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `templates-list`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&templates::list::ROUTE)
+}

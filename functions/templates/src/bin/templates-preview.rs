@@ -1,0 +1,5 @@
+//! Wiring of `templates-preview`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&templates::preview::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `templates-update`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&templates::update::ROUTE)
+}

@@ -1,0 +1,25 @@
+//! `/api/v1/templates`: what campaigns say.
+
+pub mod create_email;
+pub mod delete;
+pub mod get;
+pub mod list;
+pub mod preview;
+pub mod update;
+
+mod wire;
+
+use runtime::Route;
+use utoipa::OpenApi;
+
+pub use preview::{PreviewRequest, PreviewResponse};
+pub use wire::{EmailTemplateRequest, TemplateResponse, TemplateSummary};
+
+/// Every route of this crate.
+pub static ROUTES: [&Route; 6] =
+    [&create_email::ROUTE, &list::ROUTE, &get::ROUTE, &update::ROUTE, &delete::ROUTE, &preview::ROUTE];
+
+/// The crate's part of the OpenAPI document.
+#[derive(Debug, OpenApi)]
+#[openapi(paths(create_email::handle, list::handle, get::handle, update::handle, delete::handle, preview::handle))]
+pub struct Docs;

@@ -1,0 +1,5 @@
+//! Wiring of `vendors-create`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&vendors::create::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `vendors-delete`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&vendors::delete::ROUTE)
+}

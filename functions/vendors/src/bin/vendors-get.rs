@@ -1,0 +1,5 @@
+//! Wiring of `vendors-get`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&vendors::get::ROUTE)
+}

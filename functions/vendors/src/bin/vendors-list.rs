@@ -1,0 +1,5 @@
+//! Wiring of `vendors-list`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&vendors::list::ROUTE)
+}

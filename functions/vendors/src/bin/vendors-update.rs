@@ -1,0 +1,5 @@
+//! Wiring of `vendors-update`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&vendors::update::ROUTE)
+}

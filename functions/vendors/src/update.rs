@@ -1,0 +1,31 @@
+//! `PUT /api/v1/vendors/{id}`.
+
+use domain::user::Permission;
+use domain::vendor::{RawVendor, VendorProfile};
+use http::Method;
+use runtime::{Access, ApiError, App, Request, Response, Route, extract, respond};
+
+use crate::wire::VendorResponse;
+
+/// The route.
+pub static ROUTE: Route =
+    Route::new("vendors-update", Method::PUT, "/api/v1/vendors/{id}", Access::Requires(Permission::VendorsWrite), |app, request| {
+        Box::pin(handle(app, request))
+    });
+
+/// Replaces a vendor's particulars. The MSME status is not among them: it changes by evidence only.
+#[utoipa::path(put, path = "/api/v1/vendors/{id}", operation_id = "vendors-update", tag = "vendors", request_body = RawVendor,
+    params(("id" = String, Path, description = "vnd_…"), ("If-Match" = Option<String>, Header, description = "ETag of the version you read")),
+    responses((status = 200, description = "The vendor as it is now", body = VendorResponse), (status = 409, description = "The code is taken"),
+        (status = 412, description = "It changed since you read it")),
+    security(("bearer" = [])))]
+pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
+    let raw: RawVendor = extract::json(&request)?;
+    let (profile, warnings) = VendorProfile::parse(raw)?;
+    let store = app.store()?;
+    let seen = store::vendors::get(store, request.id("id")?).await?;
+    request.if_match(seen.version)?;
+    let vendor = store::vendors::replace_profile(store, &seen, profile, app.now()).await?;
+    let version = vendor.version;
+    respond::versioned(&VendorResponse::new(vendor, warnings), version)
+}

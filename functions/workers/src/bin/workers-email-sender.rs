@@ -1,0 +1,5 @@
+//! Wiring of `workers-email-sender`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_queue(&workers::email_sender::WORKER)
+}

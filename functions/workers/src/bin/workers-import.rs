@@ -1,0 +1,5 @@
+//! Wiring of `workers-import`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_queue(&workers::import::WORKER)
+}

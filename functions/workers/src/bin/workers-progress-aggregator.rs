@@ -1,0 +1,5 @@
+//! Wiring of `workers-progress-aggregator`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_stream(&workers::progress_aggregator::WORKER)
+}

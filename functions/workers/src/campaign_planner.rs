@@ -1,0 +1,164 @@
+//! Writes a campaign's audience into chunks and enqueues them.
+//!
+//! The table remembers how far the plan is: each chunk holds the place in the audience it was planned through. So a plan
+//! message carries nothing but the campaign, may be delivered any number of times, and a planner that runs out of time
+//! sends itself another.
+
+use std::time::{Duration, Instant};
+
+use domain::campaign::{Campaign, CampaignState};
+use domain::delivery::{CHUNK_SIZE, Channel, Recipient};
+use domain::vendor_record::Vendor;
+use runtime::{App, Message, Outgoing, RecordError, Var, Worker};
+use store::chunks::{self, ChunkState, PlannedChunk};
+use store::{ChunkRef, Store, StoreError, audience, campaigns};
+
+use crate::each::each;
+use crate::messages::{ChunkMessage, PlanMessage};
+use crate::progress_aggregator::advance;
+
+/// The worker.
+pub static WORKER: Worker = Worker {
+    name: "workers-campaign-planner",
+    needs: &[Var::TableName, Var::PlanQueueUrl, Var::EmailQueueUrl],
+    handler: |app, messages| Box::pin(each(messages, move |message| handle(app, message))),
+};
+
+// The function may run for 60 s; the rest is for finishing the batch at hand.
+const BUDGET: Duration = Duration::from_secs(40);
+
+async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
+    let plan: PlanMessage = message.json()?;
+    let campaign = match campaigns::get(app.store()?, plan.campaign_id).await {
+        Ok(campaign) => campaign,
+        // A draft deleted after an *execute* that lost the race: nothing to plan.
+        Err(StoreError::NotFound) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if campaign.state != CampaignState::Planning || campaign.planned_at.is_some() {
+        return Ok(());
+    }
+    if plan_until(app, &campaign, &message.correlation_id, Instant::now() + BUDGET).await? == Progress::OutOfTime {
+        runtime::send(app, Var::PlanQueueUrl, &message.correlation_id, &[Outgoing { body: plan, delay_secs: 0 }]).await?;
+    }
+    Ok(())
+}
+
+#[derive(PartialEq, Eq)]
+enum Progress {
+    Complete,
+    OutOfTime,
+}
+
+async fn plan_until(app: &App, campaign: &Campaign, correlation_id: &str, deadline: Instant) -> Result<Progress, RecordError> {
+    let store = app.store()?;
+    'restart: loop {
+        let last = chunks::last_planned(store, campaign.id).await?;
+        // The planner before us may have died between writing its last chunks and enqueuing them. Enqueuing one twice is
+        // harmless: it is claimed once.
+        let stranded = last
+            .iter()
+            .rev()
+            .filter(|chunk| chunk.state == ChunkState::Pending && chunk.attempt == 0)
+            .map(|chunk| chunk.number);
+        enqueue(app, campaign, stranded, correlation_id).await?;
+
+        let mut number = last.first().map_or(0, |chunk| chunk.number);
+        let mut place = last.first().map(|chunk| chunk.planned_through.clone());
+        let mut waiting: Vec<(Recipient, String)> = Vec::new();
+        loop {
+            let stretch = audience::walk(store, &campaign.content.audience, place.as_deref()).await?;
+            waiting.extend(stretch.vendors.into_iter().map(|(vendor, place)| (recipient(vendor), place)));
+            let done = stretch.next.is_none();
+            while waiting.len() >= CHUNK_SIZE * chunks::PLAN_BATCH || (done && !waiting.is_empty()) {
+                let batch: Vec<_> = waiting.drain(..waiting.len().min(CHUNK_SIZE * chunks::PLAN_BATCH)).collect();
+                let planned = pack(campaign, number, batch);
+                number += u32::try_from(planned.len())?;
+                if chunks::plan(store, &planned, app.now()).await? == chunks::Planned::Raced {
+                    // Another planner is at work on this campaign: look where it stands.
+                    continue 'restart;
+                }
+                enqueue(app, campaign, planned.iter().map(|planned| planned.chunk.number), correlation_id).await?;
+            }
+            match stretch.next {
+                Some(next) => place = Some(next),
+                None => break,
+            }
+            // What waits here was read but not planned; the next planner reads it again.
+            if Instant::now() > deadline {
+                return Ok(Progress::OutOfTime);
+            }
+        }
+        finish(app, store, campaign).await?;
+        return Ok(Progress::Complete);
+    }
+}
+
+async fn finish(app: &App, store: &Store, campaign: &Campaign) -> Result<(), RecordError> {
+    let summaries = chunks::summaries(store, campaign.id).await?;
+    let targeted = summaries.iter().map(|chunk| chunk.counts.targeted).sum();
+    let chunks = u32::try_from(summaries.len())?;
+    if targeted == 0 {
+        // Vendors were deleted between *execute*'s check and the plan.
+        let halted = campaigns::transition(
+            store,
+            campaign.id,
+            CampaignState::Planning,
+            CampaignState::Halted,
+            Some("no_recipients"),
+            app.now(),
+        );
+        return match halted.await {
+            Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+    }
+    campaigns::finish_plan(store, campaign.id, chunks, targeted, app.now()).await?;
+    // The last chunk may have been closed before the plan was complete: nobody else would look again.
+    advance(app, campaign.id).await
+}
+
+fn pack(campaign: &Campaign, after: u32, batch: Vec<(Recipient, String)>) -> Vec<PlannedChunk> {
+    batch
+        .chunks(CHUNK_SIZE)
+        .zip(after + 1..)
+        .map(|(part, number)| PlannedChunk {
+            chunk: ChunkRef {
+                campaign: campaign.id,
+                channel: Channel::Email,
+                number,
+            },
+            planned_through: part.last().map(|(_, place)| place.clone()).unwrap_or_default(),
+            recipients: part.iter().map(|(recipient, _)| recipient.clone()).collect(),
+        })
+        .collect()
+}
+
+async fn enqueue(app: &App, campaign: &Campaign, numbers: impl Iterator<Item = u32>, correlation_id: &str) -> Result<(), RecordError> {
+    let messages: Vec<_> = numbers
+        .map(|chunk| Outgoing {
+            body: ChunkMessage {
+                campaign_id: campaign.id,
+                chunk,
+            },
+            delay_secs: 0,
+        })
+        .collect();
+    runtime::send(app, Var::EmailQueueUrl, correlation_id, &messages).await
+}
+
+fn recipient(vendor: Vendor) -> Recipient {
+    let profile = vendor.profile;
+    Recipient {
+        id: vendor.id,
+        code: profile.vendor_code.as_str().to_owned(),
+        name: profile.company_name,
+        contact: profile.contact_person_name,
+        email: profile.email.map(|email| email.as_str().to_owned()),
+        city: profile.city,
+        state: profile.state.map(|state| state.as_str().to_owned()),
+        gstin: profile.gst_number.map(|gstin| gstin.as_str().to_owned()),
+        pan: profile.pan_number.map(|pan| pan.masked()),
+        udyam: profile.udyam_number.map(|udyam| udyam.as_str().to_owned()),
+    }
+}

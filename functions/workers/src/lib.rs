@@ -1,0 +1,10 @@
+//! Everything that runs off a queue or the table's stream.
+
+pub mod campaign_planner;
+pub mod delivery_events;
+pub mod email_sender;
+pub mod import;
+pub mod messages;
+pub mod progress_aggregator;
+
+mod each;
