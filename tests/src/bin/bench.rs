@@ -1,0 +1,49 @@
+//! `make bench`: runs the benchmark suites, prints their tables, and writes every figure to `target/bench.json`.
+#![expect(clippy::print_stdout, reason = "the tables are this program's output")]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tests::bench::{self, Error, Options, SUITES, Suite};
+
+/// Measures the functions against the project's bars.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Suites to run; all when none is named.
+    #[arg(value_parser = SUITES.iter().map(|suite| suite.name).collect::<Vec<_>>())]
+    suites: Vec<String>,
+    /// Measure only functions whose name contains this text.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// How often each timing is repeated before its median is taken.
+    #[arg(long, default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A missed bar is a finding, not a failure: only a measurement that could not be made ends with an error.
+fn run(arguments: &Arguments) -> Result<(), Error> {
+    let options = Options {
+        only: arguments.only.clone(),
+        runs: usize::from(arguments.runs),
+    };
+    let is_wanted = |suite: &&Suite| arguments.suites.is_empty() || arguments.suites.iter().any(|name| name == suite.name);
+    let mut reports = Vec::new();
+    for suite in SUITES.iter().filter(is_wanted) {
+        let report = (suite.run)(&options)?;
+        println!("{report}");
+        reports.push(report);
+    }
+    let path = bench::write_json(&reports)?;
+    println!("Figures: {}", path.display());
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! What the tests and benchmarks stand on: the local stack and the simulators of the providers.
+
+pub mod bench;
+pub mod local;
+pub mod ses_simulator;

@@ -1,0 +1,6 @@
+//! Handlers and stores against DynamoDB in process. One binary, so that it is linked once.
+
+mod support;
+
+mod auth;
+mod vendors;

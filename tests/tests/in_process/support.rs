@@ -1,0 +1,602 @@
+//! An app on the ground: real handlers over DynamoDB in process, with secrets, queues and objects in memory.
+//!
+//! Each [`TestApp`] is a world of its own, with a clock that moves only when asked, so tests need neither set-up nor order.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::future::IntoFuture;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use domain::UserId;
+use domain::user::{Role, User};
+use dynoxide::Database;
+use jiff::{SignedDuration, Timestamp};
+use runtime::{App, Config, Request, Route, SigningKeys, Var};
+use serde_json::{Value, json};
+use store::Store;
+use store::users::{SESSION_SECS, Session};
+use tokio::net::TcpListener;
+use ulid::Ulid;
+
+/// The stack's table.
+const TABLE: &str = "main";
+/// Name of the signing secret.
+const SIGNING_SECRET: &str = "signing";
+/// Name of the bootstrap administrator's secret.
+const BOOTSTRAP_SECRET: &str = "bootstrap";
+/// Who becomes the first administrator.
+pub(crate) const BOOTSTRAP_EMAIL: &str = "admin@buyer.example";
+/// The first administrator's initial password.
+pub(crate) const BOOTSTRAP_PASSWORD: &str = "initial-password-of-the-stack";
+/// The bucket.
+pub(crate) const BUCKET: &str = "files";
+/// Base of links in messages.
+pub(crate) const PUBLIC_BASE_URL: &str = "https://campaigns.buyer.example";
+/// The address requests come from unless a test says otherwise.
+const CLIENT_ADDRESS: &str = "198.51.100.7";
+
+/// When every test begins: 2 November 2026, 10:00 in India. Nothing reads the machine's clock.
+const START_MILLIS: i64 = 1_793_593_800_000;
+
+thread_local! {
+    // A test runs on one thread, its app included, so one test's time is not another's.
+    static NOW_MILLIS: Cell<i64> = const { Cell::new(START_MILLIS) };
+}
+
+/// Time of the test's own: a millisecond more at each look, so that things made one after the other are ordered.
+fn clock() -> Timestamp {
+    NOW_MILLIS.with(|now| {
+        now.set(now.get() + 1);
+        Timestamp::from_millisecond(now.get()).expect("test time stays in range")
+    })
+}
+
+/// The app and what it stands on.
+pub(crate) struct TestApp {
+    app: App,
+    aws: Arc<FakeAws>,
+}
+
+impl TestApp {
+    /// An app on an empty table.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// An app on an empty table, with some environment variables of the test's own.
+    pub(crate) async fn start_with(environment: &[(&str, &str)]) -> Self {
+        NOW_MILLIS.with(|now| now.set(START_MILLIS));
+        let keys = format!(r#"{{"active":"k1","k1":"{}"}}"#, "signing-master-of-tests-".repeat(3));
+        let aws = Arc::new(FakeAws {
+            dynamodb: serve_dynamodb().await,
+            http: reqwest::Client::new(),
+            secrets: Mutex::new(BTreeMap::from([
+                (SIGNING_SECRET.to_owned(), keys.clone()),
+                (BOOTSTRAP_SECRET.to_owned(), json!({ "password": BOOTSTRAP_PASSWORD }).to_string()),
+            ])),
+            messages: Mutex::default(),
+            objects: Mutex::default(),
+        });
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
+        let router = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(Arc::clone(&aws));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+
+        let config = Config::from_lookup(&Var::ALL, |name| {
+            if let Some((_, value)) = environment.iter().find(|(own, _)| *own == name) {
+                return Some((*value).to_owned());
+            }
+            let value = match name {
+                "STAGE" => "local",
+                "TABLE_NAME" => TABLE,
+                "BUCKET_NAME" => BUCKET,
+                "PLAN_QUEUE_URL" => "http://queues.example/000000000000/plan",
+                "EMAIL_QUEUE_URL" => "http://queues.example/000000000000/email",
+                "IMPORT_QUEUE_URL" => "http://queues.example/000000000000/import",
+                "QUEUE_URLS" => {
+                    "http://queues.example/000000000000/plan,http://queues.example/000000000000/email,http://queues.example/000000000000/import"
+                }
+                "SIGNING_SECRET_ARN" => SIGNING_SECRET,
+                "BOOTSTRAP_SECRET_ARN" => BOOTSTRAP_SECRET,
+                "BOOTSTRAP_ADMIN_EMAIL" => BOOTSTRAP_EMAIL,
+                "PUBLIC_BASE_URL" => PUBLIC_BASE_URL,
+                "FROM_ADDRESS" => "msme@buyer.example",
+                "ORGANISATION_NAME" => "Buyer Industries Ltd",
+                "SES_CONFIGURATION_SET" => "campaigns",
+                "SES_MAX_SEND_RATE" => "14",
+                "CORS_ORIGINS" => "https://app.buyer.example",
+                "AWS_REGION" => "ap-south-1",
+                "AWS_ACCESS_KEY_ID" => "AKIAIOSFODNN7EXAMPLE",
+                "AWS_SECRET_ACCESS_KEY" => "not-a-secret",
+                "AWS_ENDPOINT_URL" => endpoint.as_str(),
+                _ => return None,
+            };
+            Some(value.to_owned())
+        })
+        .expect("every setting has a value");
+        let app = App::new(config).with_clock(clock).with_signing_keys(SigningKeys::parse(&keys).expect("the test's keys are valid"));
+        Self { app, aws }
+    }
+
+    /// The app, for what has no route: workers, or a look into the store.
+    pub(crate) const fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The table, for arranging and for checking.
+    pub(crate) fn store(&self) -> &Store {
+        self.app.store().expect("the test declares a table")
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance(&self, by: SignedDuration) {
+        let millis = i64::try_from(by.as_millis()).expect("a test's time fits");
+        NOW_MILLIS.with(|now| now.set(now.get() + millis));
+    }
+
+    /// A client nobody has signed in.
+    pub(crate) fn anonymous(&self) -> Client<'_> {
+        Client { app: self, token: None }
+    }
+
+    /// A client of a new user of this role, with a valid access token.
+    pub(crate) async fn as_role(&self, role: Role) -> Client<'_> {
+        let user = self.new_user(role, "no password ever matches this").await;
+        self.as_user(&user).await
+    }
+
+    /// A client of a stored user, with a session and an access token of its own.
+    pub(crate) async fn as_user(&self, user: &User) -> Client<'_> {
+        let (now, family) = (self.app.now(), self.app.new_ulid());
+        let session = Session {
+            current_hash: "no refresh secret hashes to this".to_owned(),
+            previous_hash: None,
+            rotated_at: now,
+            created_at: now,
+            expires_at: now.as_second() + SESSION_SECS,
+        };
+        store::users::open_session(self.store(), user.id, family, &session).await.expect("the session is stored");
+        let keys = self.app.signing_keys().await.expect("the test has signing keys");
+        let token = runtime::access_token(&keys, user, family, now).expect("a token is made");
+        self.with_token(&token)
+    }
+
+    /// A client with this access token.
+    pub(crate) fn with_token(&self, token: &str) -> Client<'_> {
+        Client { app: self, token: Some(token.to_owned()) }
+    }
+
+    /// Stores a user with a password hash as it would be stored.
+    pub(crate) async fn new_user(&self, role: Role, password_hash: &str) -> User {
+        let (now, ulid) = (self.app.now(), self.app.new_ulid());
+        let user = User {
+            id: UserId::from_ulid(ulid),
+            email: format!("{}.{}@buyer.example", role.as_str(), ulid.to_string().to_lowercase()),
+            display_name: format!("A {}", role.as_str()),
+            role,
+            disabled: false,
+            session_epoch: 0,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        store::users::create(self.store(), &user, password_hash).await.expect("the user is stored");
+        user
+    }
+
+    /// Writes one attribute of a stored item, for what no route does yet. `value` is in DynamoDB's JSON: `{"BOOL": true}`.
+    pub(crate) async fn set_attribute(&self, pk: &str, sk: &str, attribute: &str, value: Value) {
+        let request = json!({
+            "TableName": TABLE,
+            "Key": { "pk": { "S": pk }, "sk": { "S": sk } },
+            "UpdateExpression": "SET #attribute = :value",
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeNames": { "#attribute": attribute },
+            "ExpressionAttributeValues": { ":value": value },
+        });
+        self.aws.dynamodb("UpdateItem", &request).await;
+    }
+
+    /// Every item of a partition in DynamoDB's JSON, in order of sort key.
+    pub(crate) async fn items(&self, pk: &str) -> Vec<Value> {
+        let request = json!({
+            "TableName": TABLE,
+            "ConsistentRead": true,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": { ":pk": { "S": pk } },
+        });
+        self.aws.dynamodb("Query", &request).await["Items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Replaces the bootstrap secret's password.
+    pub(crate) fn set_bootstrap_password(&self, password: &str) {
+        lock(&self.aws.secrets).insert(BOOTSTRAP_SECRET.to_owned(), json!({ "password": password }).to_string());
+    }
+
+    /// Takes what was sent to the queue of `queue` so far, oldest first: `MessageBody` and attributes as SQS got them.
+    pub(crate) fn take_messages(&self, queue: Var) -> Vec<Value> {
+        let url = self.app.config().get(queue).expect("the test declares every queue");
+        lock(&self.aws.messages).remove(url).unwrap_or_default()
+    }
+
+    /// An object of the bucket.
+    pub(crate) fn object(&self, key: &str) -> Option<Vec<u8>> {
+        lock(&self.aws.objects).get(&format!("/{BUCKET}/{key}")).map(|object| object.bytes.to_vec())
+    }
+
+    /// Puts an object into the bucket.
+    pub(crate) fn put_object(&self, key: &str, content_type: &str, bytes: impl Into<Bytes>) {
+        let object = Object { bytes: bytes.into(), content_type: content_type.to_owned() };
+        lock(&self.aws.objects).insert(format!("/{BUCKET}/{key}"), object);
+    }
+}
+
+/// Someone who calls routes.
+pub(crate) struct Client<'a> {
+    app: &'a TestApp,
+    token: Option<String>,
+}
+
+impl<'a> Client<'a> {
+    /// Begins a GET of `path`, which may hold a query.
+    pub(crate) fn get(&self, route: &'static Route, path: &str) -> Call<'a> {
+        self.call(route, path)
+    }
+
+    /// Begins a POST of JSON.
+    pub(crate) fn post(&self, route: &'static Route, path: &str, body: Value) -> Call<'a> {
+        self.call(route, path).json(&body)
+    }
+
+    /// Begins a PUT of JSON.
+    pub(crate) fn put(&self, route: &'static Route, path: &str, body: Value) -> Call<'a> {
+        self.call(route, path).json(&body)
+    }
+
+    /// Begins a DELETE.
+    pub(crate) fn delete(&self, route: &'static Route, path: &str) -> Call<'a> {
+        self.call(route, path)
+    }
+
+    /// Begins any call, without a body.
+    ///
+    /// # Panics
+    /// When API Gateway would not send `path` to the route.
+    #[track_caller]
+    pub(crate) fn call(&self, route: &'static Route, path: &str) -> Call<'a> {
+        let url = reqwest::Url::parse(&format!("https://api.example{path}")).expect("a path of a URL");
+        let path_parameters = path_parameters(route.path, url.path()).unwrap_or_else(|| panic!("{path} is not of {}", route.path));
+        let mut headers = HeaderMap::new();
+        if let Some(token) = &self.token {
+            headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}")).expect("a token is a header"));
+        }
+        let id = self.app.app.new_ulid().to_string();
+        let request = Request {
+            method: route.method.clone(),
+            path: url.path().to_owned(),
+            headers,
+            query: url.query_pairs().into_owned().collect(),
+            path_parameters,
+            body: Vec::new(),
+            source_ip: CLIENT_ADDRESS.to_owned(),
+            request_id: id.clone(),
+            correlation_id: id,
+            caller: None,
+        };
+        Call { app: &self.app.app, route, request }
+    }
+}
+
+/// The parameters of `path`, if it fits `pattern`; one slash at the end is tolerated, as the template does it.
+fn path_parameters(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let (mut wanted, mut given) = (pattern.trim_start_matches('/').split('/'), path.trim_start_matches('/').split('/'));
+    let mut parameters = Vec::new();
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(parameters),
+            (Some(name), Some(value)) if name.ends_with("+}") => {
+                let rest: Vec<&str> = std::iter::once(value).chain(given).collect();
+                parameters.push((name.trim_matches(['{', '}', '+']).to_owned(), rest.join("/")));
+                return Some(parameters);
+            }
+            (Some(name), Some(value)) if name.starts_with('{') => parameters.push((name.trim_matches(['{', '}']).to_owned(), value.to_owned())),
+            (Some(word), Some(value)) if word == value => {}
+            _ => return None,
+        }
+    }
+}
+
+/// A call about to be made; `.await` makes it.
+#[must_use = "a call is made when awaited"]
+pub(crate) struct Call<'a> {
+    app: &'a App,
+    route: &'static Route,
+    request: Request,
+}
+
+impl Call<'_> {
+    /// With a header.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        let name = HeaderName::try_from(name).expect("a header's name");
+        self.request.headers.insert(name, HeaderValue::try_from(value).expect("a header's value"));
+        self
+    }
+
+    /// With `If-Match`.
+    pub(crate) fn if_match(self, etag: &str) -> Self {
+        self.header("if-match", etag)
+    }
+
+    /// With `Idempotency-Key`.
+    pub(crate) fn idempotency_key(self, key: &str) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    /// From another address.
+    pub(crate) fn from_address(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.request.source_ip);
+        self
+    }
+
+    /// With a body of some type.
+    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.request.body = body.into();
+        self.header("content-type", content_type)
+    }
+
+    fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+}
+
+impl<'a> IntoFuture for Call<'a> {
+    type Output = Answer;
+    type IntoFuture = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (parts, body) = runtime::dispatch(self.app, self.route, self.request).await.into_parts();
+            Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.to_vec() }
+        })
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Status code.
+    pub(crate) status: u16,
+    /// Headers.
+    pub(crate) headers: HeaderMap,
+    /// Body.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The same answer, if it has this status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
+    }
+
+    /// A header, if there is one.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// `ETag`.
+    #[track_caller]
+    pub(crate) fn etag(&self) -> &str {
+        self.header("etag").expect("the answer has an ETag")
+    }
+
+    /// `(field, code)` of each error of a problem document.
+    #[track_caller]
+    pub(crate) fn field_errors(&self) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let problem = self.json();
+        problem["errors"].as_array().into_iter().flatten().map(|error| (text(&error["field"]), text(&error["code"]))).collect()
+    }
+}
+
+/// The services of AWS the handlers reach, on one endpoint.
+struct FakeAws {
+    dynamodb: String,
+    http: reqwest::Client,
+    secrets: Mutex<BTreeMap<String, String>>,
+    messages: Mutex<BTreeMap<String, Vec<Value>>>,
+    objects: Mutex<BTreeMap<String, Object>>,
+}
+
+#[derive(Clone)]
+struct Object {
+    bytes: Bytes,
+    content_type: String,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no test panics while holding a lock")
+}
+
+impl FakeAws {
+    /// Calls DynamoDB as the SDK would.
+    async fn dynamodb(&self, operation: &str, request: &Value) -> Value {
+        let response = self
+            .http
+            .post(&self.dynamodb)
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+            .header("x-amz-date", "20261102T000000Z")
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261102/ap-south-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+            )
+            .header("content-type", "application/x-amz-json-1.0")
+            .body(request.to_string())
+            .send()
+            .await
+            .expect("DynamoDB answers");
+        let status = response.status();
+        let text = response.text().await.expect("an answer");
+        assert!(status.is_success(), "{operation}: {status} {text}");
+        serde_json::from_str(&text).expect("DynamoDB answers in JSON")
+    }
+}
+
+/// DynamoDB in memory with the template's table; gives its address.
+async fn serve_dynamodb() -> String {
+    let database = Database::memory().expect("a database in memory");
+    database.create_table(serde_json::from_value(table_of_template()).expect("the template's table is one DynamoDB makes")).expect("the table is made");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let address = format!("http://{}/", listener.local_addr().expect("a bound listener has an address"));
+    tokio::spawn(dynoxide::server::serve_on(listener, database));
+    address
+}
+
+/// `CreateTable` as CloudFormation would ask it, from the template the stack is deployed from.
+fn table_of_template() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let text = std::fs::read_to_string(&path).expect("the template is there");
+    let template: serde_yaml::Value = serde_yaml::from_str(&text).expect("the template is YAML");
+    let properties = &template["Resources"]["Table"]["Properties"];
+    let mut table = json!({ "TableName": TABLE });
+    for name in ["BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"] {
+        table[name] = serde_json::to_value(&properties[name]).expect("plain YAML is JSON");
+    }
+    table
+}
+
+/// Sends a request to the service it is meant for.
+async fn answer(State(aws): State<Arc<FakeAws>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match target.split_once('.') {
+        Some(("DynamoDB_20120810", _)) => forward(&aws, headers, body).await,
+        Some(("secretsmanager", "GetSecretValue")) => secret(&aws, &json_of(&body)),
+        Some(("AmazonSQS", operation)) => queue(&aws, operation, json_of(&body)),
+        None if target.is_empty() => object(&aws, &method, &uri, &headers, body),
+        _ => (StatusCode::NOT_IMPLEMENTED, format!("{method} {uri} {target} is not part of the tests' AWS")).into_response(),
+    }
+}
+
+fn json_of(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_default()
+}
+
+async fn forward(aws: &FakeAws, mut headers: HeaderMap, body: Bytes) -> Response {
+    headers.remove("host");
+    let answer = aws.http.post(&aws.dynamodb).headers(headers).body(body).send().await.expect("DynamoDB answers");
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    (status, headers, answer.bytes().await.expect("an answer")).into_response()
+}
+
+fn secret(aws: &FakeAws, request: &Value) -> Response {
+    let id = request["SecretId"].as_str().unwrap_or_default();
+    let (status, body) = match lock(&aws.secrets).get(id) {
+        Some(text) => (StatusCode::OK, json!({ "ARN": id, "Name": id, "SecretString": text })),
+        None => (StatusCode::BAD_REQUEST, json!({ "__type": "ResourceNotFoundException" })),
+    };
+    (status, [("content-type", "application/x-amz-json-1.1")], body.to_string()).into_response()
+}
+
+fn queue(aws: &FakeAws, operation: &str, mut request: Value) -> Response {
+    let url = request["QueueUrl"].as_str().unwrap_or_default().to_owned();
+    let mut messages = lock(&aws.messages);
+    let queue = messages.entry(url).or_default();
+    let body = match operation {
+        "SendMessage" => {
+            queue.push(request);
+            json!({ "MessageId": Ulid::from_parts(0, queue.len() as u128).to_string() })
+        }
+        "SendMessageBatch" => {
+            let entries = request["Entries"].take().as_array().cloned().unwrap_or_default();
+            let sent: Vec<_> = entries
+                .iter()
+                .map(|entry| json!({ "Id": entry["Id"], "MessageId": entry["Id"], "MD5OfMessageBody": "00000000000000000000000000000000" }))
+                .collect();
+            queue.extend(entries);
+            json!({ "Successful": sent, "Failed": [] })
+        }
+        "GetQueueAttributes" => json!({ "Attributes": { "ApproximateNumberOfMessages": queue.len().to_string() } }),
+        _ => return (StatusCode::NOT_IMPLEMENTED, operation.to_owned()).into_response(),
+    };
+    ([("content-type", "application/x-amz-json-1.0")], body.to_string()).into_response()
+}
+
+fn object(aws: &FakeAws, method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Response {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let key = uri.path().to_owned();
+    let mut objects = lock(&aws.objects);
+    match *method {
+        Method::PUT => {
+            let bytes = if header("content-encoding").contains("aws-chunked") { unchunked(&body) } else { body };
+            objects.insert(key, Object { bytes, content_type: header("content-type").to_owned() });
+            [("etag", "\"0\"")].into_response()
+        }
+        Method::DELETE => {
+            objects.remove(&key);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Method::GET | Method::HEAD => match objects.get(&key) {
+            Some(Object { bytes, content_type }) => {
+                let content_type = content_type.clone();
+                ranged(bytes, header("range"), &content_type)
+            }
+            None if key.trim_matches('/') == BUCKET => StatusCode::OK.into_response(),
+            None => {
+                let error = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
+                (StatusCode::NOT_FOUND, [("content-type", "application/xml")], error).into_response()
+            }
+        },
+        _ => (StatusCode::NOT_IMPLEMENTED, format!("{method} {uri}")).into_response(),
+    }
+}
+
+/// The object, or the part a `Range: bytes=from-to` asks for.
+fn ranged(bytes: &Bytes, range: &str, content_type: &str) -> Response {
+    let Some((from, to)) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+        return ([("content-type", content_type), ("etag", "\"0\"")], bytes.clone()).into_response();
+    };
+    let from: usize = from.parse().unwrap_or(0);
+    let end = to.parse::<usize>().map_or(bytes.len(), |to| (to + 1).min(bytes.len()));
+    if from >= end {
+        return StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+    }
+    let content_range = format!("bytes {from}-{}/{}", end - 1, bytes.len());
+    let headers = [("content-type", content_type), ("etag", "\"0\""), ("content-range", content_range.as_str())];
+    (StatusCode::PARTIAL_CONTENT, headers, bytes.slice(from..end)).into_response()
+}
+
+/// The payload of a body in `aws-chunked` encoding: `<hex length>[;…]\r\n<bytes>\r\n` until a length of nought.
+fn unchunked(mut body: &[u8]) -> Bytes {
+    let mut payload = Vec::with_capacity(body.len());
+    while let Some(line_end) = body.windows(2).position(|pair| pair == b"\r\n") {
+        let line = String::from_utf8_lossy(&body[..line_end]);
+        let length = usize::from_str_radix(line.split(';').next().unwrap_or_default(), 16).unwrap_or(0);
+        let start = line_end + 2;
+        if length == 0 || body.len() < start + length {
+            break;
+        }
+        payload.extend_from_slice(&body[start..start + length]);
+        body = body.get(start + length + 2..).unwrap_or_default();
+    }
+    payload.into()
+}
