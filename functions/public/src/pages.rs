@@ -6,12 +6,13 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use domain::FieldError;
 use domain::declaration::{self, Declaration, RawDeclaration};
+use domain::identifiers::{Gstin, Pan};
 use domain::vendor::MsmeStatus;
 use http::StatusCode;
 use jiff::Timestamp;
-use minijinja::{Environment, context};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Value, context};
 use runtime::{ApiError, App, Request, Response, respond};
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::asking::Asking;
@@ -36,8 +37,7 @@ static PAGES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLoc
     let mut environment = Environment::new();
     // A name the code does not fill is our mistake; better a failed test than a page with a hole.
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_global("style", STYLE);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
@@ -45,25 +45,25 @@ static PAGES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLoc
     Ok(environment)
 });
 
-fn page(status: StatusCode, name: &str, values: minijinja::Value) -> Result<Response, ApiError> {
+fn page(status: StatusCode, name: &str, values: Value) -> Result<Response, ApiError> {
     let environment = PAGES.as_ref().map_err(|error| ApiError::Internal(error.to_string().into()))?;
     let body = environment.get_template(name).and_then(|template| template.render(values)).map_err(|error| ApiError::Internal(Box::new(error)))?;
     Ok(respond::html(status, body, &STYLE_HASH))
 }
 
-/// One line of particulars.
-#[derive(Debug, Serialize)]
-struct Particular {
-    name: &'static str,
-    value: String,
-}
-
 /// One way to answer a question with fixed answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Choice {
     value: &'static str,
     name: &'static str,
     hint: &'static str,
+}
+
+impl From<&Choice> for Value {
+    fn from(choice: &Choice) -> Self {
+        let Choice { value, name, hint } = *choice;
+        context! { value, name, hint }
+    }
 }
 
 const STATUSES: [Choice; 5] = [
@@ -130,7 +130,7 @@ pub(crate) fn form(app: &App, organisation: &str, asking: &Asking, values: &RawD
             _ => error.message.clone(),
         };
         let message = sentence(&message);
-        summary.push(context! { field => error.field, message => message });
+        summary.push(context! { field => error.field, message => message.as_str() });
         by_field.entry(error.field).or_default().push(message);
     }
     let profile = &asking.vendor.profile;
@@ -139,22 +139,40 @@ pub(crate) fn form(app: &App, organisation: &str, asking: &Asking, values: &RawD
         "form.html",
         context! {
             organisation,
-            vendor_name => profile.company_name,
+            vendor_name => profile.company_name.as_str(),
             vendor_code => profile.vendor_code.as_str(),
             status_on_record => (asking.vendor.msme_status != MsmeStatus::Unknown).then(|| words::status(asking.vendor.msme_status)),
-            pan_on_record => profile.pan_number.as_ref().map(domain::identifiers::Pan::masked),
+            pan_on_record => profile.pan_number.as_ref().map(Pan::masked),
             deadline => words::moment(asking.campaign.content.deadline),
-            statuses => STATUSES,
-            activities => ACTIVITIES,
+            statuses => STATUSES.iter().map(Value::from).collect::<Vec<_>>(),
+            activities => ACTIVITIES.iter().map(Value::from).collect::<Vec<_>>(),
             years => classification_years(app.now(), values.classification_year.trim()),
             today => declaration::indian_date(app.now()).to_string(),
             consent_text => declaration::CONSENT_TEXT,
             consent_version => declaration::CONSENT_VERSION,
-            values,
+            values => fields(values),
             errors => by_field,
             summary,
         },
     )
+}
+
+fn fields(given: &RawDeclaration) -> Value {
+    let RawDeclaration {
+        status,
+        udyam_number,
+        registration_date,
+        classification_year,
+        activity,
+        pan,
+        gstins,
+        signatory_name,
+        signatory_designation,
+        consent,
+    } = given.clone();
+    context! {
+        status, udyam_number, registration_date, classification_year, activity, pan, gstins, signatory_name, signatory_designation, consent
+    }
 }
 
 fn sentence(message: &str) -> String {
@@ -178,23 +196,24 @@ pub(crate) fn thanks(organisation: &str, asking: &Asking, response: &declaration
         fiscal_year,
     } = &response.declaration;
     let profile = &asking.vendor.profile;
-    let mut particulars = vec![
-        Particular { name: "Business", value: profile.company_name.clone() },
-        Particular { name: "Vendor code", value: profile.vendor_code.as_str().to_owned() },
-        Particular { name: "Declared to", value: organisation.to_owned() },
-        Particular { name: "Status", value: words::status(*status).to_owned() },
+    let gstins: Vec<&str> = gstins.iter().map(Gstin::as_str).collect();
+    let particulars = [
+        ("Business", Some(profile.company_name.clone())),
+        ("Vendor code", Some(profile.vendor_code.as_str().to_owned())),
+        ("Declared to", Some(organisation.to_owned())),
+        ("Status", Some(words::status(*status).to_owned())),
+        ("Udyam number", udyam.as_ref().map(|udyam| udyam.as_str().to_owned())),
+        ("Date of registration", registration_date.map(words::day)),
+        ("Classification year", classification_year.clone()),
+        ("Main activity", Some(words::activity(*activity).to_owned())),
+        ("PAN", pan.as_ref().map(Pan::masked)),
+        ("GSTIN", (!gstins.is_empty()).then(|| gstins.join(", "))),
+        ("Declared by", Some(format!("{signatory_name}, {signatory_designation}"))),
+        ("Financial year of declaration", Some(fiscal_year.clone())),
+        ("Received", Some(words::moment(response.submitted_at))),
     ];
-    let mut given = |name, value: Option<String>| particulars.extend(value.map(|value| Particular { name, value }));
-    given("Udyam number", udyam.as_ref().map(|udyam| udyam.as_str().to_owned()));
-    given("Date of registration", registration_date.map(words::day));
-    given("Classification year", classification_year.clone());
-    given("Main activity", Some(words::activity(*activity).to_owned()));
-    given("PAN", pan.as_ref().map(domain::identifiers::Pan::masked));
-    let gstins: Vec<&str> = gstins.iter().map(domain::identifiers::Gstin::as_str).collect();
-    given("GSTIN", (!gstins.is_empty()).then(|| gstins.join(", ")));
-    given("Declared by", Some(format!("{signatory_name}, {signatory_designation}")));
-    given("Financial year of declaration", Some(fiscal_year.clone()));
-    given("Received", Some(words::moment(response.submitted_at)));
+    let particulars: Vec<Value> =
+        particulars.into_iter().filter_map(|(name, value)| value.map(|value| context! { name, value })).collect();
     page(
         StatusCode::OK,
         "thanks.html",
@@ -203,7 +222,7 @@ pub(crate) fn thanks(organisation: &str, asking: &Asking, response: &declaration
             reference => response.id.to_string(),
             particulars,
             consent_text => declaration::CONSENT_TEXT,
-            consent_version,
+            consent_version => consent_version.as_str(),
         },
     )
 }
@@ -215,7 +234,7 @@ pub(crate) fn answered(status: StatusCode, organisation: &str, asking: &Asking) 
         "answered.html",
         context! {
             organisation,
-            vendor_name => asking.vendor.profile.company_name,
+            vendor_name => asking.vendor.profile.company_name.as_str(),
             answered_at => asking.asked.responded_at.map(words::moment),
             reference => asking.asked.response_id.map(|id| id.to_string()),
         },

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::VendorId;
+use crate::vendor::VendorProfile;
+use crate::vendor_record::Vendor;
 
 /// The most recipients in a chunk: what SES v2 `SendBulkEmail` takes in one call.
 pub const CHUNK_SIZE: usize = 50;
@@ -64,6 +66,40 @@ pub struct Recipient {
     /// Udyam number on record, for templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub udyam: Option<String>,
+}
+
+impl From<Vendor> for Recipient {
+    fn from(vendor: Vendor) -> Self {
+        let Vendor { id, profile, msme_status: _, origin: _, created_at: _, updated_at: _, version: _ } = vendor;
+        // Destructured in full, so that a new field of a vendor is either taken along or left out on purpose.
+        let VendorProfile {
+            vendor_code,
+            company_name,
+            contact_person_name,
+            email,
+            phone_number: _,
+            registered_address: _,
+            city,
+            state,
+            pin_code: _,
+            gst_number,
+            pan_number,
+            udyam_number,
+            supplier_type: _,
+        } = profile;
+        Self {
+            id,
+            code: vendor_code.as_str().to_owned(),
+            name: company_name,
+            contact: contact_person_name,
+            email: email.map(|email| email.as_str().to_owned()),
+            city,
+            state: state.map(|state| state.as_str().to_owned()),
+            gstin: gst_number.map(|gstin| gstin.as_str().to_owned()),
+            pan: pan_number.map(|pan| pan.masked()),
+            udyam: udyam_number.map(|udyam| udyam.as_str().to_owned()),
+        }
+    }
 }
 
 /// What one attempt did for one recipient.

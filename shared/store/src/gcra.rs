@@ -66,7 +66,7 @@ pub async fn reserve(store: &Store, rate: Rate<'_>, units: u32, now: Timestamp) 
         let standing = match update.send().await {
             Ok(_) if idle => return Ok(Reservation::After(0)),
             Ok(output) => {
-                let end = output.attributes.as_ref().and_then(|item| tat(item)).unwrap_or(now_micros + cost);
+                let end = output.attributes.as_ref().and_then(tat).unwrap_or(now_micros + cost);
                 return Ok(Reservation::After((end - cost - now_micros).max(0)));
             }
             Err(error) => match error.as_service_error() {

@@ -156,6 +156,11 @@ pub(crate) fn pace(name: &str) -> Key {
     key(format!("PACE#{name}"), "P")
 }
 
+pub(crate) fn lockout(scope: &str) -> Key {
+    // Hashed: what was typed as an e-mail may be long, or a password in the wrong field.
+    key(format!("LOCK#{}", sha256_hex(scope.as_bytes())), "L")
+}
+
 pub(crate) fn idempotency(scope: &str, client_key: &str) -> Key {
     // The client's key is hashed: it may be long, or hold a '#'.
     key(format!("IDEM#{scope}#{}", sha256_hex(client_key.as_bytes())), "I")

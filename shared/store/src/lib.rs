@@ -14,6 +14,7 @@ pub mod chunks;
 pub mod gcra;
 pub mod idempotency;
 pub mod imports;
+pub mod lockout;
 pub mod responses;
 pub mod suppressions;
 pub mod templates;

@@ -24,6 +24,9 @@ pub struct Session {
     pub rotated_at: Timestamp,
     /// When the user signed in.
     pub created_at: Timestamp,
+    /// The user's session epoch at sign-in: a session of an older epoch cannot be refreshed.
+    #[serde(default)]
+    pub user_epoch: u32,
     /// Seconds since the epoch.
     pub expires_at: i64,
 }
@@ -98,16 +101,11 @@ pub(crate) fn put_new(store: &Store, item: Item) -> Result<TransactWriteItem, St
 /// # Errors
 /// When the table cannot be read.
 pub async fn find_credentials(store: &Store, email: &str) -> Result<Option<(User, String)>, StoreError> {
-    let Some(marker) = store.get::<Marker>(keys::email_marker(email)).await? else {
-        return Ok(None);
-    };
-    let (Some(user), Some(credentials)) = (
-        store.get::<User>(keys::user(marker.user_id)).await?,
-        store.get::<Credentials>(keys::credentials(marker.user_id)).await?,
-    ) else {
-        return Ok(None);
-    };
-    Ok(Some((user, credentials.password_hash)))
+    // An unknown e-mail costs the same reads as a known one, so that the time it takes tells nothing.
+    let marker = store.get::<Marker>(keys::email_marker(email)).await?;
+    let id = marker.map_or(UserId::from_ulid(Ulid::nil()), |marker| marker.user_id);
+    let (user, credentials) = (store.get::<User>(keys::user(id)).await?, store.get::<Credentials>(keys::credentials(id)).await?);
+    Ok(user.zip(credentials).map(|(user, credentials)| (user, credentials.password_hash)))
 }
 
 /// Replaces a hash by one of today's strength.

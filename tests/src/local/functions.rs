@@ -23,7 +23,7 @@ pub(super) fn build(root: &Path, template: &Template, tools: &Tools, progress: P
 
     let destination = root.join("target/lambda");
     fs::create_dir_all(&destination).context(|| format!("cannot create {}", destination.display()))?;
-    let _lock = tools::exclusive(&destination.join(".lock"))?;
+    let lock = tools::exclusive(&destination.join(".lock"), progress)?;
     let binaries = target_directory(root).join("debug");
 
     let mut stale = Vec::new();
@@ -74,7 +74,7 @@ pub(super) fn build(root: &Path, template: &Template, tools: &Tools, progress: P
     let mut packer = Command::new(tools.python())
         .args(["-c", include_str!("pack.py")])
         .args(stale.iter().flat_map(|(_, _, bootstrap, archive)| [bootstrap, archive]))
-        .stdin(Stdio::null())
+        .stdin(tools::inherited(&lock)?)
         .stdout(Stdio::piped())
         .spawn()
         .context(|| "cannot run Python to pack the functions".to_owned())?;

@@ -37,7 +37,7 @@ impl Tools {
         let tools = Self { bin: venv.join("bin") };
         let stamp = venv.join("installed-requirements.txt");
 
-        let _lock = exclusive(&local.join("venv.lock"))?;
+        let lock = exclusive(&local.join("venv.lock"), progress)?;
         if fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) && tools.sam().is_file() {
             return Ok(tools);
         }
@@ -57,6 +57,7 @@ impl Tools {
             let output = Command::new(&python)
                 .args(["-m", "venv", "--clear"])
                 .arg(&venv)
+                .stdin(inherited(&lock)?)
                 .output()
                 .context(|| format!("cannot run {python}"))?;
             if !output.status.success() {
@@ -71,7 +72,7 @@ impl Tools {
         let installed = Command::new(tools.python())
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r"])
             .arg(&requirements_file)
-            .stdin(Stdio::null())
+            .stdin(inherited(&lock)?)
             .stdout(log.try_clone().context(|| "cannot write pip.log".to_owned())?)
             .stderr(log)
             .status()
@@ -119,12 +120,20 @@ fn find_python() -> Result<String, Error> {
     )))
 }
 
-/// Takes the lock of a shared directory; two test processes must not install or build in it at once.
-/// Released when the file is closed, also by a kill.
-pub(super) fn exclusive(path: &Path) -> Result<File, Error> {
+/// Takes the lock of a shared directory; two processes must not install or build in it at once.
+/// Released when the last copy of the file is closed, also by a kill.
+pub(super) fn exclusive(path: &Path, progress: Progress) -> Result<File, Error> {
     let file = File::create(path).context(|| format!("cannot create {}", path.display()))?;
-    file.lock().context(|| format!("cannot lock {}", path.display()))?;
+    if file.try_lock().is_err() {
+        progress.note("… Waiting for another run that is preparing the same files");
+        file.lock().context(|| format!("cannot lock {}", path.display()))?;
+    }
     Ok(file)
+}
+
+/// A copy of a lock for the standard input of a child. When we are killed, the child may go on, and then still holds the lock.
+pub(super) fn inherited(lock: &File) -> Result<Stdio, Error> {
+    Ok(lock.try_clone().context(|| "cannot share a lock".to_owned())?.into())
 }
 
 /// A fresh log file in `.local/log`.

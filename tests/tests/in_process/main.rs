@@ -3,4 +3,7 @@
 mod support;
 
 mod auth;
+mod imports;
+mod public;
+mod templates;
 mod vendors;

@@ -83,6 +83,7 @@ impl TestApp {
             ])),
             messages: Mutex::default(),
             objects: Mutex::default(),
+            fault: Mutex::default(),
         });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
@@ -160,6 +161,7 @@ impl TestApp {
             previous_hash: None,
             rotated_at: now,
             created_at: now,
+            user_epoch: user.session_epoch,
             expires_at: now.as_second() + SESSION_SECS,
         };
         store::users::open_session(self.store(), user.id, family, &session).await.expect("the session is stored");
@@ -204,6 +206,12 @@ impl TestApp {
         self.aws.dynamodb("UpdateItem", &request).await;
     }
 
+    /// Removes a stored item, for what no route does yet.
+    pub(crate) async fn delete_item(&self, pk: &str, sk: &str) {
+        let request = json!({ "TableName": TABLE, "Key": { "pk": { "S": pk }, "sk": { "S": sk } } });
+        self.aws.dynamodb("DeleteItem", &request).await;
+    }
+
     /// Every item of a partition in DynamoDB's JSON, in order of sort key.
     pub(crate) async fn items(&self, pk: &str) -> Vec<Value> {
         let request = json!({
@@ -215,6 +223,19 @@ impl TestApp {
         self.aws.dynamodb("Query", &request).await["Items"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Every item of the table in DynamoDB's JSON, but for rate limits, which every call moves.
+    pub(crate) async fn everything(&self) -> Vec<Value> {
+        let request = json!({
+            "TableName": TABLE,
+            "ConsistentRead": true,
+            "FilterExpression": "NOT begins_with(pk, :limits)",
+            "ExpressionAttributeValues": { ":limits": { "S": "PACE#" } },
+        });
+        let mut items = self.aws.dynamodb("Scan", &request).await["Items"].as_array().cloned().unwrap_or_default();
+        items.sort_by_key(|item| format!("{}{}", item["pk"], item["sk"]));
+        items
+    }
+
     /// Replaces the bootstrap secret's password.
     pub(crate) fn set_bootstrap_password(&self, password: &str) {
         lock(&self.aws.secrets).insert(BOOTSTRAP_SECRET.to_owned(), json!({ "password": password }).to_string());
@@ -224,6 +245,11 @@ impl TestApp {
     pub(crate) fn take_messages(&self, queue: Var) -> Vec<Value> {
         let url = self.app.config().get(queue).expect("the test declares every queue");
         lock(&self.aws.messages).remove(url).unwrap_or_default()
+    }
+
+    /// Lets one later call of `operation` fail for good, after this many that succeed.
+    pub(crate) fn fail_after(&self, operation: &str, successes: u32) {
+        *lock(&self.aws.fault) = Some((operation.to_owned(), successes));
     }
 
     /// An object of the bucket.
@@ -426,6 +452,7 @@ struct FakeAws {
     secrets: Mutex<BTreeMap<String, String>>,
     messages: Mutex<BTreeMap<String, Vec<Value>>>,
     objects: Mutex<BTreeMap<String, Object>>,
+    fault: Mutex<Option<(String, u32)>>,
 }
 
 #[derive(Clone)]
@@ -439,6 +466,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl FakeAws {
+    /// Whether this is the call that is to fail.
+    fn is_fault(&self, target: &str) -> bool {
+        let mut fault = lock(&self.fault);
+        match fault.as_mut() {
+            Some((operation, successes)) if target.rsplit('.').next() == Some(operation.as_str()) => {
+                let is_now = *successes == 0;
+                *successes = successes.saturating_sub(1);
+                if is_now {
+                    *fault = None;
+                }
+                is_now
+            }
+            _ => false,
+        }
+    }
+
     /// Calls DynamoDB as the SDK would.
     async fn dynamodb(&self, operation: &str, request: &Value) -> Value {
         let response = self
@@ -488,6 +531,11 @@ fn table_of_template() -> Value {
 /// Sends a request to the service it is meant for.
 async fn answer(State(aws): State<Arc<FakeAws>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if aws.is_fault(target) {
+        // An answer the SDK does not try again.
+        let error = json!({ "__type": "AccessDeniedException", "message": "a test asked for it" });
+        return (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], error.to_string()).into_response();
+    }
     match target.split_once('.') {
         Some(("DynamoDB_20120810", _)) => forward(&aws, headers, body).await,
         Some(("secretsmanager", "GetSecretValue")) => secret(&aws, &json_of(&body)),

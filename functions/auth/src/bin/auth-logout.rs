@@ -1,0 +1,5 @@
+//! Wiring of `auth-logout`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&auth::logout::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `users-me`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&users::me::ROUTE)
+}

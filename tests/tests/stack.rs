@@ -1,0 +1,157 @@
+//! The real template, deployed to the local stack: what only shows when every part is the real one.
+
+use std::time::{Duration, Instant};
+
+use runtime::{App, Config};
+use serde_json::json;
+use tests::demo;
+use tests::local::{LocalStack, Options, prepare};
+
+async fn stack(name: &str) -> LocalStack {
+    let options = Options::for_test(name);
+    prepare(&options).expect("the functions build");
+    LocalStack::start(options).await.expect("the stack starts")
+}
+
+/// Clients that see the stack as its functions do.
+fn clients(stack: &LocalStack) -> App {
+    let environment = stack.environment();
+    let config = Config::from_lookup(&[], |name| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()));
+    App::new(config.expect("no setting is needed"))
+}
+
+async fn send(app: &App, queue_url: &str, body: &serde_json::Value) {
+    app.sqs().send_message().queue_url(queue_url).message_body(body.to_string()).send().await.expect("the queue takes the message");
+}
+
+/// Messages waiting and in flight.
+async fn depth(app: &App, queue_url: &str) -> u64 {
+    use aws_sdk_sqs::types::QueueAttributeName::All;
+    let output = app.sqs().get_queue_attributes().queue_url(queue_url).attribute_names(All).send().await.expect("the queue answers");
+    let attributes = output.attributes.unwrap_or_default();
+    ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
+        .iter()
+        .filter_map(|name| attributes.get(&(*name).into())?.parse::<u64>().ok())
+        .sum()
+}
+
+/// Polls until `ready`, or fails with `what` after `seconds`.
+async fn until(what: &str, seconds: u64, mut ready: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    while !ready().await {
+        assert!(Instant::now() < deadline, "waited {seconds} s in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+fn output<'a>(stack: &'a LocalStack, name: &str) -> &'a str {
+    stack.outputs().get(name).unwrap_or_else(|| panic!("the stack has an output {name}"))
+}
+
+/// CloudWatch's query API; its answers are XML.
+async fn cloudwatch(stack: &LocalStack, parameters: &[(&str, &str)]) -> String {
+    let credentials = "AWS4-HMAC-SHA256 Credential=test/20260101/ap-south-1/monitoring/aws4_request, SignedHeaders=host, Signature=none";
+    let request = reqwest::Client::new().post(stack.aws_endpoint()).header("authorization", credentials).form(parameters);
+    let response = request.send().await.expect("CloudWatch answers");
+    let (status, body) = (response.status(), response.text().await.expect("a body"));
+    assert!(status.is_success(), "{status}: {body}");
+    body
+}
+
+async fn alarm_state(stack: &LocalStack, name: &str) -> String {
+    let described = cloudwatch(stack, &[("Action", "DescribeAlarms"), ("AlarmNames.member.1", name)]).await;
+    let state = described.split("<StateValue>").nth(1).and_then(|rest| rest.split('<').next());
+    state.unwrap_or_default().to_owned()
+}
+
+const DLQS: [&str; 6] = ["PlanDlqUrl", "EmailDlqUrl", "WhatsappDlqUrl", "ImportDlqUrl", "DeliveryEventsDlqUrl", "ProgressDlqUrl"];
+
+#[tokio::test]
+async fn the_main_job_runs_end_to_end_and_a_redelivered_message_sends_nothing_twice() {
+    let stack = stack("main-job").await;
+    let app = clients(&stack);
+    let mut told = String::new();
+    let summary = demo::run(&stack, &demo::sample_vendors(), Instant::now(), &mut |line| {
+        told.push_str(line);
+        told.push('\n');
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error}\n{told}"));
+
+    assert!(summary.balanced, "{summary}\n{told}");
+    assert_eq!(summary.count("targeted"), 531, "every accepted row of the sample: {told}");
+    assert_eq!(summary.count("bounced"), 10, "eight bounces and two suppressed by SES");
+    assert_eq!(summary.count("skipped"), 10, "the vendors without an e-mail address");
+    assert_eq!((summary.count("failed"), summary.count("unknown")), (0, 0));
+    assert_eq!(summary.count("responded"), 50);
+    for name in DLQS {
+        assert_eq!(depth(&app, output(&stack, name)).await, 0, "{name} holds a message");
+    }
+
+    // The queues deliver at least once: the same messages again.
+    let sent = stack.simulator().messages();
+    let tag = |name: &str| sent[0].tags.iter().find(|tag| tag.name == name).map(|tag| tag.value.clone()).expect("messages carry tags");
+    let campaign = tag("campaign");
+    for chunk in 1..=11 {
+        send(&app, output(&stack, "EmailQueueUrl"), &json!({ "campaign_id": campaign, "chunk": chunk })).await;
+    }
+    send(&app, output(&stack, "PlanQueueUrl"), &json!({ "campaign_id": campaign })).await;
+    for name in ["EmailQueueUrl", "PlanQueueUrl"] {
+        until("the redelivered messages are dealt with", 60, async || depth(&app, output(&stack, name)).await == 0).await;
+    }
+    assert_eq!(stack.simulator().messages().len(), sent.len(), "a redelivered message was sent again");
+
+    // What the template serves besides the API.
+    let client = reqwest::Client::new();
+    for (path, expected) in [("/health", "\"status\":\"ok\""), ("/health/", "\"status\":\"ok\""), ("/openapi.json", "openapi"), ("/docs/", "swagger-ui")] {
+        let response = client.get(format!("{}{path}", stack.api_url())).send().await.expect("the API answers");
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
+        let body = response.text().await.expect("a body");
+        assert!(body.contains(expected), "{path}: {body}");
+    }
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_poison_record_goes_to_the_dead_letter_queue_and_the_rest_of_its_batch_is_handled() {
+    use aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
+
+    let stack = stack("poison").await;
+    let app = clients(&stack);
+    let (queue, dlq) = (output(&stack, "DeliveryEventsQueueUrl").to_owned(), output(&stack, "DeliveryEventsDlqUrl").to_owned());
+    // Five receives at the template's three minutes would take a quarter of an hour.
+    app.sqs().set_queue_attributes().queue_url(&queue).attributes(VisibilityTimeout, "1").send().await.expect("the queue takes the attribute");
+
+    let good = include_str!("../../events/workers-delivery-events.json");
+    let good: serde_json::Value = serde_json::from_str(good).expect("the sample event is JSON");
+    let good: serde_json::Value = serde_json::from_str(good["Records"][0]["body"].as_str().expect("a body")).expect("the body is JSON");
+    send(&app, &queue, &good).await;
+    send(&app, &queue, &json!({ "Type": "Notification", "Message": "{\"eventType\":\"Bounce\"}" })).await;
+    send(&app, &queue, &good).await;
+
+    until("the poison record is in the dead-letter queue, and only it", 120, async || depth(&app, &dlq).await == 1 && depth(&app, &queue).await == 0)
+        .await;
+    let dead = app.sqs().receive_message().queue_url(&dlq).send().await.expect("the queue answers");
+    let body = dead.messages.unwrap_or_default().first().and_then(|message| message.body.clone()).unwrap_or_default();
+    assert!(body.contains("eventType"), "the record arrives whole: {body}");
+
+    // The alarm watches that queue's depth. SQS publishes it as a metric; the emulator does not, so the test does.
+    let queue_name = dlq.rsplit('/').next().expect("a queue url ends in its name");
+    let described = cloudwatch(&stack, &[("Action", "DescribeAlarms")]).await;
+    let alarm = described.split("<AlarmName>").find(|alarm| alarm.contains(&format!("<Value>{queue_name}</Value>"))).expect("an alarm watches the queue");
+    assert!(alarm.contains("<MetricName>ApproximateNumberOfMessagesVisible</MetricName>"), "{alarm}");
+    let name = alarm.split('<').next().expect("an alarm has a name").to_owned();
+    assert_ne!(alarm_state(&stack, &name).await, "ALARM", "before the depth is known");
+    let metric = [
+        ("Action", "PutMetricData"),
+        ("Namespace", "AWS/SQS"),
+        ("MetricData.member.1.MetricName", "ApproximateNumberOfMessagesVisible"),
+        ("MetricData.member.1.Dimensions.member.1.Name", "QueueName"),
+        ("MetricData.member.1.Dimensions.member.1.Value", queue_name),
+        ("MetricData.member.1.Value", "1"),
+    ];
+    cloudwatch(&stack, &metric).await;
+    until("the alarm goes off", 30, async || alarm_state(&stack, &name).await == "ALARM").await;
+    stack.stop().await;
+}
