@@ -1,8 +1,11 @@
 //! Every route, worker and API description of the product, gathered from the crates that own them.
 
+mod conventions;
+mod examples;
+
 use runtime::{Route, StreamWorker, Worker};
+use serde_json::Value;
 use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
 
 /// Every route.
 pub fn routes() -> Vec<&'static Route> {
@@ -32,4 +35,30 @@ pub fn queue_workers() -> Vec<&'static Worker> {
 /// Every stream worker.
 pub fn stream_workers() -> Vec<&'static StreamWorker> {
     vec![&workers::progress_aggregator::WORKER]
+}
+
+/// The routes of the documentation itself, which the document leaves out.
+pub const UNDOCUMENTED: [&str; 2] = ["system-docs", "system-openapi"];
+
+/// The OpenAPI 3.1 document: what the crates say of their operations, and what holds for all of them.
+///
+/// As JSON, because the conventions are laid over operations whatever their types.
+pub fn openapi() -> Value {
+    let mut document = auth::Docs::openapi();
+    for part in [
+        users::Docs::openapi(),
+        vendors::Docs::openapi(),
+        imports::Docs::openapi(),
+        templates::Docs::openapi(),
+        campaigns::Docs::openapi(),
+        analytics::Docs::openapi(),
+        public::Docs::openapi(),
+        system::Docs::openapi(),
+    ] {
+        document.merge(part);
+    }
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    conventions::apply(&mut document, &routes());
+    examples::apply(&mut document);
+    document
 }

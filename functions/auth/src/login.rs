@@ -19,9 +19,14 @@ use crate::token::{RefreshToken, TokenResponse};
 const LONGEST_EMAIL: usize = 254;
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("auth-login", Method::POST, "/api/v1/auth/login", Access::PublicSensitive, |app, request| Box::pin(handle(app, request)))
-        .needing(&[Var::TableName, Var::SigningSecretArn, Var::BootstrapSecretArn, Var::BootstrapAdminEmail]);
+pub static ROUTE: Route = Route::new(
+    "auth-login",
+    Method::POST,
+    "/api/v1/auth/login",
+    Access::PublicSensitive,
+    |app, request| Box::pin(handle(app, request)),
+)
+.needing(&[Var::TableName, Var::SigningSecretArn, Var::BootstrapSecretArn, Var::BootstrapAdminEmail]);
 
 /// What signing in takes. Never printed: it has no `Debug`.
 #[derive(Deserialize, ToSchema)]

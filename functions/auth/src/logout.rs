@@ -8,9 +8,14 @@ use utoipa::ToSchema;
 use crate::token::RefreshToken;
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("auth-logout", Method::POST, "/api/v1/auth/logout", Access::PublicSensitive, |app, request| Box::pin(handle(app, request)))
-        .needing(&[Var::TableName]);
+pub static ROUTE: Route = Route::new(
+    "auth-logout",
+    Method::POST,
+    "/api/v1/auth/logout",
+    Access::PublicSensitive,
+    |app, request| Box::pin(handle(app, request)),
+)
+.needing(&[Var::TableName]);
 
 /// What signing out takes. Never printed: it has no `Debug`.
 #[derive(Deserialize, ToSchema)]

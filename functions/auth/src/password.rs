@@ -56,7 +56,11 @@ pub fn verify(password: &str, stored: &str) -> Verdict {
     if Argon2::default().verify_password(password.as_bytes(), &parsed).is_err() {
         return Verdict::Wrong;
     }
-    if is_current(&parsed) { Verdict::Right } else { Verdict::RightButOutdated }
+    if is_current(&parsed) {
+        Verdict::Right
+    } else {
+        Verdict::RightButOutdated
+    }
 }
 
 /// Takes as long as [`verify`] of a wrong password.

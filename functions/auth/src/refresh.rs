@@ -15,9 +15,14 @@ use crate::token::{RefreshToken, TokenResponse};
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("auth-refresh", Method::POST, "/api/v1/auth/refresh", Access::PublicSensitive, |app, request| Box::pin(handle(app, request)))
-        .needing(&[Var::TableName, Var::SigningSecretArn]);
+pub static ROUTE: Route = Route::new(
+    "auth-refresh",
+    Method::POST,
+    "/api/v1/auth/refresh",
+    Access::PublicSensitive,
+    |app, request| Box::pin(handle(app, request)),
+)
+.needing(&[Var::TableName, Var::SigningSecretArn]);
 
 /// What staying signed in takes. Never printed: it has no `Debug`.
 #[derive(Deserialize, ToSchema)]
@@ -38,7 +43,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     // A second look, when another request with the same token was quicker: ours is the one before, then.
     for _ in 0..3 {
         let now = app.now();
-        let (user, session) = store::users::find_with_session(store, presented.user, presented.family).await?.ok_or(REFUSED)?;
+        let (user, session) = store::users::find_with_session(store, presented.user, presented.family)
+            .await?
+            .ok_or(REFUSED)?;
         if user.disabled || session.user_epoch != user.session_epoch || session.expires_at <= now.as_second() {
             return Err(REFUSED);
         }
@@ -67,11 +74,21 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
 fn rotate(session: &Session, presented: &str, next: String, now: Timestamp) -> Option<Session> {
     let expires_at = now.as_second() + SESSION_SECS;
     if presented == session.current_hash {
-        return Some(Session { current_hash: next, previous_hash: Some(presented.to_owned()), rotated_at: now, expires_at, ..session.clone() });
+        return Some(Session {
+            current_hash: next,
+            previous_hash: Some(presented.to_owned()),
+            rotated_at: now,
+            expires_at,
+            ..session.clone()
+        });
     }
     // The time runs from the first rotation: repeating the old token does not keep it alive.
     let lost = session.previous_hash.as_deref() == Some(presented) && now.duration_since(session.rotated_at) <= GRACE;
-    lost.then(|| Session { current_hash: next, expires_at, ..session.clone() })
+    lost.then(|| Session {
+        current_hash: next,
+        expires_at,
+        ..session.clone()
+    })
 }
 
 #[cfg(test)]

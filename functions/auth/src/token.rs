@@ -26,7 +26,11 @@ pub(crate) struct RefreshToken {
 impl RefreshToken {
     /// A token with a new secret.
     pub(crate) fn new(app: &App, user: UserId, family: Ulid) -> Self {
-        Self { user, family, secret: URL_SAFE_NO_PAD.encode(app.random_secret()) }
+        Self {
+            user,
+            family,
+            secret: URL_SAFE_NO_PAD.encode(app.random_secret()),
+        }
     }
 
     /// Reads what a client sent; `None` for what was never a token of ours.
@@ -38,16 +42,22 @@ impl RefreshToken {
             return None;
         }
         let user = UserId::from_ulid(Ulid::from_string(user).ok()?);
-        Some(Self { user, family: Ulid::from_string(family).ok()?, secret: secret.to_owned() })
+        Some(Self {
+            user,
+            family: Ulid::from_string(family).ok()?,
+            secret: secret.to_owned(),
+        })
     }
 
     /// The hash that is stored. A secret of 256 random bits needs no salt and no slow hash, and comparing hashes of it
     /// tells an attacker nothing.
     pub(crate) fn hash(&self) -> String {
-        Sha256::digest(self.secret.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        Sha256::digest(self.secret.as_bytes())
+            .iter()
+            .fold(String::with_capacity(64), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
     }
 
     /// The token as the client keeps it.
@@ -88,9 +98,26 @@ impl TokenResponse {
     /// The tokens of a session that is stored.
     pub(crate) async fn new(app: &App, user: User, refresh: &RefreshToken) -> Result<Self, ApiError> {
         let access_token = runtime::access_token(&*app.signing_keys().await?, &user, refresh.family, app.now())?;
-        let User { id, email, display_name, role, .. } = user;
-        let user = SignedInUser { id: id.to_string(), email, display_name, role };
-        Ok(Self { access_token, token_type: "Bearer", expires_in: ACCESS_TOKEN_SECS, refresh_token: refresh.reveal(), user })
+        let User {
+            id,
+            email,
+            display_name,
+            role,
+            ..
+        } = user;
+        let user = SignedInUser {
+            id: id.to_string(),
+            email,
+            display_name,
+            role,
+        };
+        Ok(Self {
+            access_token,
+            token_type: "Bearer",
+            expires_in: ACCESS_TOKEN_SECS,
+            refresh_token: refresh.reveal(),
+            user,
+        })
     }
 }
 
@@ -100,10 +127,20 @@ mod tests {
 
     #[test]
     fn only_what_we_could_have_issued_is_read() {
-        let token = RefreshToken { user: UserId::from_ulid(Ulid::from_parts(1, 1)), family: Ulid::from_parts(2, 2), secret: "s".repeat(43) };
+        let token = RefreshToken {
+            user: UserId::from_ulid(Ulid::from_parts(1, 1)),
+            family: Ulid::from_parts(2, 2),
+            secret: "s".repeat(43),
+        };
         let read = RefreshToken::parse(&token.reveal()).unwrap();
         assert_eq!((read.user, read.family, read.hash()), (token.user, token.family, token.hash()));
-        for text in ["", "a.b.c", &token.reveal()[1..], &format!("{}.", token.reveal()), &format!("{}x", token.reveal())] {
+        for text in [
+            "",
+            "a.b.c",
+            &token.reveal()[1..],
+            &format!("{}.", token.reveal()),
+            &format!("{}x", token.reveal()),
+        ] {
             assert!(RefreshToken::parse(text).is_none(), "{text}");
         }
     }

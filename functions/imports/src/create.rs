@@ -69,7 +69,10 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     // File, job, message: each is there before what refers to it. A file without a job is deleted with the others in time.
     files::write(app, &import.source_key, upload.bytes).await.map_err(ApiError::Internal)?;
     store::imports::create(app.store()?, &import).await?;
-    let message = Outgoing { body: ImportMessage { import_id: id }, delay_secs: 0 };
+    let message = Outgoing {
+        body: ImportMessage { import_id: id },
+        delay_secs: 0,
+    };
     if let Err(error) = runtime::send(app, Var::ImportQueueUrl, &correlation_id, &[message]).await {
         // Nobody would ever work on it. If the message was taken after all, the worker finds the job over.
         import.state = ImportState::Failed;

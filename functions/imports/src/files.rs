@@ -23,7 +23,14 @@ pub fn rejects_key(import: ImportId) -> String {
 /// When the bucket cannot be written.
 pub async fn write(app: &App, key: &str, bytes: Vec<u8>) -> Result<(), RecordError> {
     let bucket = app.config().get(Var::BucketName)?;
-    app.s3().put_object().bucket(bucket).key(key).content_type(CONTENT_TYPE).body(ByteStream::from(bytes)).send().await?;
+    app.s3()
+        .put_object()
+        .bucket(bucket)
+        .key(key)
+        .content_type(CONTENT_TYPE)
+        .body(ByteStream::from(bytes))
+        .send()
+        .await?;
     Ok(())
 }
 

@@ -7,10 +7,13 @@ use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 use crate::wire::ImportResponse;
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("imports-get", Method::GET, "/api/v1/imports/{id}", Access::Requires(Permission::ImportsRead), |app, request| {
-        Box::pin(handle(app, request))
-    });
+pub static ROUTE: Route = Route::new(
+    "imports-get",
+    Method::GET,
+    "/api/v1/imports/{id}",
+    Access::Requires(Permission::ImportsRead),
+    |app, request| Box::pin(handle(app, request)),
+);
 
 /// Progress and row errors of an import.
 #[utoipa::path(get, path = "/api/v1/imports/{id}", operation_id = "imports-get", tag = "imports",

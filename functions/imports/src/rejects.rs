@@ -40,17 +40,34 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let key = match (import.state, import.rejects_key) {
         (ImportState::Completed, Some(key)) => key,
         (ImportState::Completed, None) => return Err(ApiError::NotFound("no row of this import was rejected")),
-        (ImportState::Failed, _) => return Err(ApiError::NotFound("the file as a whole could not be imported: the import's `failure` says why")),
+        (ImportState::Failed, _) => {
+            return Err(ApiError::NotFound(
+                "the file as a whole could not be imported: the import's `failure` says why",
+            ));
+        }
         (ImportState::Queued | ImportState::Running, _) => {
             return Err(ApiError::NotFound("the import is not finished: ask again when its state is `completed`"));
         }
     };
     // S3 answers 403 for a missing object to whoever may not list the bucket, so the date tells.
-    let is_deleted = import.created_at.checked_add((FILE_DAYS * 24).hours()).is_ok_and(|deleted_at| deleted_at <= app.now());
-    let file = if is_deleted { None } else { files::read(app, &key).await.map_err(ApiError::Internal)? };
-    let Some(file) = file else { return Err(ApiError::Gone("files of an import are deleted after 90 days")) };
+    let is_deleted = import
+        .created_at
+        .checked_add((FILE_DAYS * 24).hours())
+        .is_ok_and(|deleted_at| deleted_at <= app.now());
+    let file = if is_deleted {
+        None
+    } else {
+        files::read(app, &key).await.map_err(ApiError::Internal)?
+    };
+    let Some(file) = file else {
+        return Err(ApiError::Gone("files of an import are deleted after 90 days"));
+    };
     if file.len() > MAX_INLINE_BYTES {
-        return Ok(respond::with_header(empty(StatusCode::SEE_OTHER), "location", &link(app, import.id, &key).await?));
+        return Ok(respond::with_header(
+            empty(StatusCode::SEE_OTHER),
+            "location",
+            &link(app, import.id, &key).await?,
+        ));
     }
     let text = String::from_utf8(file).map_err(|error| ApiError::Internal(Box::new(error)))?;
     let response = respond::new(StatusCode::OK, files::CONTENT_TYPE, text);
@@ -61,7 +78,12 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
 async fn link(app: &App, import: ImportId, key: &str) -> Result<String, ApiError> {
     let internal = |error: Box<dyn std::error::Error + Send + Sync>| ApiError::Internal(error);
     let config = PresigningConfig::expires_in(LINK_TTL).map_err(|error| internal(error.into()))?;
-    let request = app.s3().get_object().bucket(app.config().get(Var::BucketName)?).key(key).response_content_disposition(disposition(import));
+    let request = app
+        .s3()
+        .get_object()
+        .bucket(app.config().get(Var::BucketName)?)
+        .key(key)
+        .response_content_disposition(disposition(import));
     Ok(request.presigned(config).await.map_err(|error| internal(error.into()))?.uri().to_owned())
 }
 

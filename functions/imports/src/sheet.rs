@@ -111,10 +111,23 @@ impl Sheet {
         let columns: Vec<_> = header.iter().map(|cell| column_for(cell)).collect();
         let missing: Vec<_> = REQUIRED.into_iter().filter(|column| !columns.contains(&Some(column))).collect();
         if !missing.is_empty() {
-            return Err(SheetError::MissingColumns { missing: missing.join(" and "), found: found(&header) });
+            return Err(SheetError::MissingColumns {
+                missing: missing.join(" and "),
+                found: found(&header),
+            });
         }
-        let sheet = Self { text, delimiter, header, columns, has_report };
-        if sheet.rows().next().is_none() { Err(SheetError::NoRows) } else { Ok(sheet) }
+        let sheet = Self {
+            text,
+            delimiter,
+            header,
+            columns,
+            has_report,
+        };
+        if sheet.rows().next().is_none() {
+            Err(SheetError::NoRows)
+        } else {
+            Ok(sheet)
+        }
     }
 
     /// The rows that have something in them, in order.
@@ -123,7 +136,12 @@ impl Sheet {
         let mut record = csv::StringRecord::new();
         // The header was read before, so this cannot fail or end.
         let _ = reader.read_record(&mut record);
-        Rows { sheet: self, reader, record, number: 1 }
+        Rows {
+            sheet: self,
+            reader,
+            record,
+            number: 1,
+        }
     }
 
     fn row(&self, number: u32, record: &csv::StringRecord) -> Option<Row> {
@@ -142,7 +160,11 @@ impl Sheet {
         }
         if cells.len() != expected {
             let found = cells.len();
-            return Some(Row { number, cells, vendor: Err(CellCount { found, expected }) });
+            return Some(Row {
+                number,
+                cells,
+                vendor: Err(CellCount { found, expected }),
+            });
         }
         let mut vendor = RawVendor::default();
         for (column, cell) in self.columns.iter().zip(&cells) {
@@ -151,7 +173,11 @@ impl Sheet {
             }
         }
         // What is left says nothing of a vendor: serial numbers running on below the last one.
-        (!vendor.is_blank()).then_some(Row { number, cells, vendor: Ok(vendor) })
+        (!vendor.is_blank()).then_some(Row {
+            number,
+            cells,
+            vendor: Ok(vendor),
+        })
     }
 }
 
@@ -173,7 +199,10 @@ impl Iterator for Rows<'_> {
             if !self.reader.read_record(&mut self.record).unwrap_or(false) {
                 return None;
             }
-            let at = self.record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX));
+            let at = self
+                .record
+                .position()
+                .map_or(0, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX));
             self.number += 1 + empty_lines(self.sheet.text.as_bytes(), at);
             if let Some(row) = self.sheet.row(self.number, &self.record) {
                 return Some(row);
@@ -197,9 +226,16 @@ impl Rejects {
     pub fn new(sheet: &Sheet) -> Result<Self, csv::Error> {
         // With a byte order mark, or Excel takes UTF-8 for Windows-1252.
         let out = "\u{feff}".as_bytes().to_vec();
-        let mut writer = csv::WriterBuilder::new().delimiter(sheet.delimiter).flexible(true).terminator(csv::Terminator::CRLF).from_writer(out);
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(sheet.delimiter)
+            .flexible(true)
+            .terminator(csv::Terminator::CRLF)
+            .from_writer(out);
         writer.write_record(sheet.header.iter().map(String::as_str).chain(REPORT_COLUMNS))?;
-        Ok(Self { writer, width: sheet.header.len() })
+        Ok(Self {
+            writer,
+            width: sheet.header.len(),
+        })
     }
 
     /// Adds a row with everything that is wrong with it.
@@ -208,7 +244,12 @@ impl Rejects {
     /// None but a lack of memory.
     pub fn add(&mut self, row: &Row, errors: &[RowError]) -> Result<(), csv::Error> {
         let joined = |part: fn(&RowError) -> &str| harmless(&errors.iter().map(part).collect::<Vec<_>>().join("; "));
-        let report = [row.number.to_string(), joined(|error| &error.column), joined(|error| &error.value), joined(|error| &error.reason)];
+        let report = [
+            row.number.to_string(),
+            joined(|error| &error.column),
+            joined(|error| &error.value),
+            joined(|error| &error.reason),
+        ];
         let missing = self.width.saturating_sub(row.cells.len());
         let cells = row.cells.iter().map(String::as_str).chain(std::iter::repeat_n("", missing));
         self.writer.write_record(cells.chain(report.iter().map(String::as_str)))
@@ -226,11 +267,19 @@ impl Rejects {
 /// The text as a spreadsheet shows it, never as a formula it would compute. The vendor's own cells stay as they are, or a
 /// corrected file would not import again; only what we add is ours to change.
 fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
 }
 
 fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {
-    csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes())
+    csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(text.as_bytes())
 }
 
 fn first_record(text: &str, delimiter: u8) -> Vec<String> {
@@ -265,7 +314,9 @@ fn decode(bytes: &[u8]) -> Result<String, SheetError> {
         return Err(SheetError::Workbook);
     }
     let text = match Encoding::for_bom(bytes) {
-        Some((encoding, mark)) => encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark..]).map(Into::into),
+        Some((encoding, mark)) => encoding
+            .decode_without_bom_handling_and_without_replacement(&bytes[mark..])
+            .map(Into::into),
         None => std::str::from_utf8(bytes).map(str::to_owned).ok().or_else(|| windows_1252(bytes)),
     };
     text.filter(|text: &String| !text.contains('\0')).ok_or(SheetError::NotText)
@@ -278,7 +329,10 @@ fn windows_1252(bytes: &[u8]) -> Option<String> {
         0x00..=0x1f | 0x7f | 0x81 | 0x8d | 0x8f | 0x90 | 0x9d => false,
         _ => true,
     };
-    bytes.iter().all(is_text).then(|| WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned())
+    bytes
+        .iter()
+        .all(is_text)
+        .then(|| WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned())
 }
 
 /// The header's cells for a message: short, whatever the file holds.
@@ -306,7 +360,16 @@ mod tests {
     #[track_caller]
     fn names(bytes: &[u8]) -> Vec<(u32, String)> {
         let sheet = Sheet::parse(bytes).unwrap();
-        sheet.rows().map(|row| (row.number, row.vendor.map_or_else(|error| error.to_string(), |raw| raw.company_name.unwrap_or_default()))).collect()
+        sheet
+            .rows()
+            .map(|row| {
+                (
+                    row.number,
+                    row.vendor
+                        .map_or_else(|error| error.to_string(), |raw| raw.company_name.unwrap_or_default()),
+                )
+            })
+            .collect()
     }
 
     #[test]
@@ -349,13 +412,20 @@ mod tests {
     fn a_header_without_the_required_columns_is_told_what_was_found() {
         let error = Sheet::parse(b"Serial,Name,GSTIN\n1,A,x\n").unwrap_err();
         assert_eq!(error.code(), "missing_columns");
-        assert!(error.to_string().starts_with("the header has no column for vendor_code; found: Serial, Name, GSTIN; expected: vendor_code, company_name,"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("the header has no column for vendor_code; found: Serial, Name, GSTIN; expected: vendor_code, company_name,")
+        );
     }
 
     #[test]
     fn a_wrong_number_of_cells_is_an_error_unless_the_surplus_is_empty() {
         let sheet = Sheet::parse(b"vendor_code,company_name\nV-1,A,,\nV-2,B,C\nV-3\n").unwrap();
-        let rows: Vec<_> = sheet.rows().map(|row| row.vendor.map_err(|error| error.found).map(|raw| raw.company_name.unwrap())).collect();
+        let rows: Vec<_> = sheet
+            .rows()
+            .map(|row| row.vendor.map_err(|error| error.found).map(|raw| raw.company_name.unwrap()))
+            .collect();
         assert_eq!(rows, [Ok("A".to_owned()), Err(3), Err(1)]);
     }
 
@@ -364,7 +434,13 @@ mod tests {
         let sheet = Sheet::parse(b"vendor_code;company_name;remark\n=1+1;A;\"x;\ny\"\nV-2;B;C;D\nV-3;C\n").unwrap();
         let mut rejects = Rejects::new(&sheet).unwrap();
         for row in sheet.rows() {
-            let error = RowError { row: row.number, column: "company_name".into(), value: "=1+1".into(), code: "x".into(), reason: "wrong".into() };
+            let error = RowError {
+                row: row.number,
+                column: "company_name".into(),
+                value: "=1+1".into(),
+                code: "x".into(),
+                reason: "wrong".into(),
+            };
             rejects.add(&row, &[error.clone(), error]).unwrap();
         }
         let file = rejects.finish().unwrap();
@@ -383,6 +459,9 @@ mod tests {
         let cells = |sheet: &Sheet| sheet.rows().map(|row| row.cells).collect::<Vec<_>>();
         assert_eq!(cells(&again)[..2], cells(&sheet)[..2]);
         // The report's cells may be left out of a corrected row.
-        assert_eq!(names("vendor_code,company_name,row,error_column,error_value,error_reason\nV-1,A\n".as_bytes()), [(2, "A".to_owned())]);
+        assert_eq!(
+            names("vendor_code,company_name,row,error_column,error_value,error_reason\nV-1,A\n".as_bytes()),
+            [(2, "A".to_owned())]
+        );
     }
 }

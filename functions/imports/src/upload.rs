@@ -31,13 +31,21 @@ pub(crate) async fn read(request: Request) -> Result<Upload, ApiError> {
         }
         "text/csv" => {
             let disposition = request.header("content-disposition").and_then(|value| {
-                let name = value.split(';').filter_map(|part| part.trim().split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("filename"));
+                let name = value
+                    .split(';')
+                    .filter_map(|part| part.trim().split_once('='))
+                    .find(|(name, _)| name.eq_ignore_ascii_case("filename"));
                 name.map(|(_, value)| value.trim_matches('"'))
             });
             let file_name = file_name(disposition.or_else(|| request.query("file_name")));
-            Ok(Upload { file_name, bytes: request.body })
+            Ok(Upload {
+                file_name,
+                bytes: request.body,
+            })
         }
-        _ => Err(ApiError::UnsupportedMediaType("multipart/form-data with the file in the field `file`, or as text/csv")),
+        _ => Err(ApiError::UnsupportedMediaType(
+            "multipart/form-data with the file in the field `file`, or as text/csv",
+        )),
     }
 }
 
@@ -48,13 +56,21 @@ async fn form(body: Vec<u8>, boundary: String) -> Result<Upload, ApiError> {
     while let Some(field) = form.next_field().await.map_err(broken)? {
         if field.name() != Some(FIELD) {
             let name = field.name().unwrap_or_default().to_owned();
-            return Err(invalid("file", &name, "unknown_field", "the form may have one field only: the file, in the field `file`"));
+            return Err(invalid(
+                "file",
+                &name,
+                "unknown_field",
+                "the form may have one field only: the file, in the field `file`",
+            ));
         }
         if upload.is_some() {
             return Err(invalid("file", "", "several", "upload one file at a time"));
         }
         let file_name = file_name(field.file_name());
-        upload = Some(Upload { file_name, bytes: field.bytes().await.map_err(broken)?.to_vec() });
+        upload = Some(Upload {
+            file_name,
+            bytes: field.bytes().await.map_err(broken)?.to_vec(),
+        });
     }
     upload.ok_or_else(|| invalid("file", "", "missing", "the form has no field `file`: put the CSV file there"))
 }

@@ -65,14 +65,38 @@ pub struct RowErrorResponse {
 
 impl From<Import> for ImportResponse {
     fn from(import: Import) -> Self {
-        let Import { id, file_name, source_key: _, rejects_key, state, failure, counts, errors, created_by, created_at, completed_at } = import;
-        let ImportCounts { rows, processed, imported, rejected, with_warnings } = counts;
+        let Import {
+            id,
+            file_name,
+            source_key: _,
+            rejects_key,
+            state,
+            failure,
+            counts,
+            errors,
+            created_by,
+            created_at,
+            completed_at,
+        } = import;
+        let ImportCounts {
+            rows,
+            processed,
+            imported,
+            rejected,
+            with_warnings,
+        } = counts;
         Self {
             id: id.to_string(),
             file_name,
             state,
             failure,
-            counts: CountsResponse { rows, processed, imported, rejected, with_warnings },
+            counts: CountsResponse {
+                rows,
+                processed,
+                imported,
+                rejected,
+                with_warnings,
+            },
             errors: errors.into_iter().map(RowErrorResponse::from).collect(),
             rejects_url: rejects_key.map(|_| format!("/api/v1/imports/{id}/rejects")),
             created_by: created_by.to_string(),
@@ -83,7 +107,21 @@ impl From<Import> for ImportResponse {
 }
 
 impl From<RowError> for RowErrorResponse {
-    fn from(RowError { row, column, value, code, reason }: RowError) -> Self {
-        Self { row, column, value, code, reason }
+    fn from(
+        RowError {
+            row,
+            column,
+            value,
+            code,
+            reason,
+        }: RowError,
+    ) -> Self {
+        Self {
+            row,
+            column,
+            value,
+            code,
+            reason,
+        }
     }
 }

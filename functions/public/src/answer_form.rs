@@ -20,10 +20,11 @@ use crate::{asking, pages, words};
 const MAX_ANSWER: usize = 64 * 1024;
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("public-answer-form", Method::POST, "/f/{token}", Access::Public, |app, request| Box::pin(handle(app, request)))
-        .taking(MAX_ANSWER)
-        .needing(&[Var::TableName, Var::SigningSecretArn, Var::OrganisationName]);
+pub static ROUTE: Route = Route::new("public-answer-form", Method::POST, "/f/{token}", Access::Public, |app, request| {
+    Box::pin(handle(app, request))
+})
+.taking(MAX_ANSWER)
+.needing(&[Var::TableName, Var::SigningSecretArn, Var::OrganisationName]);
 
 /// What a program gets for an answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -79,7 +80,9 @@ async fn answer(app: &App, request: &Request) -> Result<Response, ApiError> {
         Submitted::Accepted => pages::thanks(organisation, &asking, &answer),
         // Answered between our read and our write: read again for the date.
         Submitted::AlreadyAnswered => {
-            let asked = store::responses::asked(store, asking.link.vendor, asking.link.campaign).await?.ok_or(StoreError::NotFound)?;
+            let asked = store::responses::asked(store, asking.link.vendor, asking.link.campaign)
+                .await?
+                .ok_or(StoreError::NotFound)?;
             answered_before(request, organisation, &Asking { asked, ..asking })
         }
     }
@@ -99,7 +102,12 @@ fn read(request: &Request) -> Result<RawDeclaration, ApiError> {
 /// Without the fields the page hides from who is not registered: nobody can correct what is not shown.
 fn relevant(given: RawDeclaration) -> RawDeclaration {
     if given.status.trim() == MsmeStatus::NotRegistered.as_str() {
-        RawDeclaration { udyam_number: String::new(), registration_date: String::new(), classification_year: String::new(), ..given }
+        RawDeclaration {
+            udyam_number: String::new(),
+            registration_date: String::new(),
+            classification_year: String::new(),
+            ..given
+        }
     } else {
         given
     }
@@ -119,12 +127,20 @@ fn answered_before(request: &Request, organisation: &str, asking: &Asking) -> Re
     if !pages::wants_json(request) {
         return pages::answered(StatusCode::CONFLICT, organisation, asking);
     }
-    let when = asking.asked.responded_at.map(|at| format!(" on {}", words::moment(at))).unwrap_or_default();
+    let when = asking
+        .asked
+        .responded_at
+        .map(|at| format!(" on {}", words::moment(at)))
+        .unwrap_or_default();
     Err(conflict(format!("this request was answered{when}: the first answer stands")))
 }
 
 fn receipt(answer: &Answer) -> Result<Response, ApiError> {
-    let receipt = AnswerReceipt { response_id: answer.id.to_string(), status: answer.declaration.status, submitted_at: answer.submitted_at };
+    let receipt = AnswerReceipt {
+        response_id: answer.id.to_string(),
+        status: answer.declaration.status,
+        submitted_at: answer.submitted_at,
+    };
     let mut response = respond::ok(&receipt)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)

@@ -67,7 +67,12 @@ pub(crate) async fn asking(app: &App, request: &Request) -> Result<Asking, ApiEr
         store::responses::asked(store, link.vendor, link.campaign),
     );
     match read {
-        Ok((campaign, vendor, Some(asked))) => Ok(Asking { link, campaign, vendor, asked }),
+        Ok((campaign, vendor, Some(asked))) => Ok(Asking {
+            link,
+            campaign,
+            vendor,
+            asked,
+        }),
         Ok((_, _, None)) | Err(StoreError::NotFound) => Err(UNKNOWN),
         Err(error) => Err(error.into()),
     }
@@ -93,9 +98,18 @@ pub(crate) struct Addressee {
 /// As [`link`]; 404 also when the campaign never wrote to this vendor.
 pub(crate) async fn addressee(app: &App, request: &Request) -> Result<Addressee, ApiError> {
     let link = link(app, request, Purpose::Unsubscribe).await?;
-    let chunk = ChunkRef { campaign: link.campaign, channel: Channel::Email, number: link.chunk };
+    let chunk = ChunkRef {
+        campaign: link.campaign,
+        channel: Channel::Email,
+        number: link.chunk,
+    };
     let (log, _) = store::chunks::log(app.store()?, chunk).await?;
-    let recipient = log.recipients.iter().find(|recipient| recipient.id == link.vendor).cloned().ok_or(UNKNOWN)?;
+    let recipient = log
+        .recipients
+        .iter()
+        .find(|recipient| recipient.id == link.vendor)
+        .cloned()
+        .ok_or(UNKNOWN)?;
     let email = recipient.email.clone().ok_or(UNKNOWN)?;
     Ok(Addressee { link, recipient, email, log })
 }

@@ -47,7 +47,10 @@ static PAGES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLoc
 
 fn page(status: StatusCode, name: &str, values: Value) -> Result<Response, ApiError> {
     let environment = PAGES.as_ref().map_err(|error| ApiError::Internal(error.to_string().into()))?;
-    let body = environment.get_template(name).and_then(|template| template.render(values)).map_err(|error| ApiError::Internal(Box::new(error)))?;
+    let body = environment
+        .get_template(name)
+        .and_then(|template| template.render(values))
+        .map_err(|error| ApiError::Internal(Box::new(error)))?;
     Ok(respond::html(status, body, &STYLE_HASH))
 }
 
@@ -70,30 +73,46 @@ const STATUSES: [Choice; 5] = [
     Choice {
         value: "micro",
         name: words::status(MsmeStatus::Micro),
-        hint: "Investment up to ₹2.5 crore and turnover up to ₹10 crore, registered on Udyam",
+        hint: "Registered on Udyam; investment up to ₹2.5 crore, turnover up to ₹10 crore",
     },
     Choice {
         value: "small",
         name: words::status(MsmeStatus::Small),
-        hint: "Investment up to ₹25 crore and turnover up to ₹100 crore, registered on Udyam",
+        hint: "Registered on Udyam; investment up to ₹25 crore, turnover up to ₹100 crore",
     },
     Choice {
         value: "medium",
         name: words::status(MsmeStatus::Medium),
-        hint: "Investment up to ₹125 crore and turnover up to ₹500 crore, registered on Udyam",
+        hint: "Registered on Udyam; investment up to ₹125 crore, turnover up to ₹500 crore",
     },
     Choice {
         value: "registered_trader",
         name: words::status(MsmeStatus::RegisteredTrader),
-        hint: "Wholesale or retail trade with a Udyam registration (NIC division 45, 46 or 47)",
+        hint: "Wholesale or retail trade, registered on Udyam (NIC 45, 46 or 47)",
     },
-    Choice { value: "not_registered", name: words::status(MsmeStatus::NotRegistered), hint: "The business has no Udyam registration today" },
+    Choice {
+        value: "not_registered",
+        name: words::status(MsmeStatus::NotRegistered),
+        hint: "The business has no Udyam registration today",
+    },
 ];
 
 const ACTIVITIES: [Choice; 3] = [
-    Choice { value: "manufacturing", name: "Manufacturing", hint: "Makes or processes goods" },
-    Choice { value: "services", name: "Services", hint: "Renders services, job work included" },
-    Choice { value: "trading", name: "Trading", hint: "Buys and sells goods" },
+    Choice {
+        value: "manufacturing",
+        name: "Manufacturing",
+        hint: "Makes or processes goods",
+    },
+    Choice {
+        value: "services",
+        name: "Services",
+        hint: "Renders services, job work included",
+    },
+    Choice {
+        value: "trading",
+        name: "Trading",
+        hint: "Buys and sells goods",
+    },
 ];
 
 /// What the form begins with: what is on record, so that a correct record costs no typing. The PAN is not among it; a
@@ -120,7 +139,11 @@ fn classification_years(now: Timestamp, given: &str) -> Vec<String> {
 
 /// The form, empty or with what was typed and what is wrong with it.
 pub(crate) fn form(app: &App, organisation: &str, asking: &Asking, values: &RawDeclaration, errors: &[FieldError]) -> Result<Response, ApiError> {
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = if errors.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
     let mut by_field: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut summary = Vec::with_capacity(errors.len());
     for error in errors {
@@ -177,7 +200,10 @@ fn fields(given: &RawDeclaration) -> Value {
 
 fn sentence(message: &str) -> String {
     let mut letters = message.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
 }
 
 /// The receipt of an answer.
@@ -212,8 +238,10 @@ pub(crate) fn thanks(organisation: &str, asking: &Asking, response: &declaration
         ("Financial year of declaration", Some(fiscal_year.clone())),
         ("Received", Some(words::moment(response.submitted_at))),
     ];
-    let particulars: Vec<Value> =
-        particulars.into_iter().filter_map(|(name, value)| value.map(|value| context! { name, value })).collect();
+    let particulars: Vec<Value> = particulars
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| context! { name, value }))
+        .collect();
     page(
         StatusCode::OK,
         "thanks.html",
@@ -289,6 +317,31 @@ pub(crate) fn or_page(app: &App, request: &Request, result: Result<Response, Api
             "Go back, reload the page and send it again.",
         ),
     };
-    let response = page(error.status(), "problem.html", context! { organisation, title, lead => sentence(lead), advice })?;
-    Ok(if matches!(error, ApiError::Busy) { respond::with_header(response, "retry-after", "1") } else { response })
+    let response = page(
+        error.status(),
+        "problem.html",
+        context! { organisation, title, lead => sentence(lead), advice },
+    )?;
+    Ok(if matches!(error, ApiError::Busy) {
+        respond::with_header(response, "retry-after", "1")
+    } else {
+        response
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A browser drops a style sheet whose hash is not exactly that of the text between the tags.
+    #[test]
+    fn the_policy_admits_the_style_sheet_as_it_is_printed() {
+        let response = unsubscribed("Buyer & Co", "a***@b.example").unwrap();
+        let page = String::from_utf8(response.body().to_vec()).unwrap();
+        let style = page.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).unwrap().0;
+        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
+        let policy = response.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains(&format!("style-src 'sha256-{hash}'")), "{policy}");
+        assert!(page.contains("Buyer &amp; Co"));
+    }
 }

@@ -6,9 +6,10 @@ use runtime::{Access, ApiError, App, Request, Response, Route, Var};
 use crate::{asking, pages};
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("public-show-form", Method::GET, "/f/{token}", Access::Public, |app, request| Box::pin(handle(app, request)))
-        .needing(&[Var::TableName, Var::SigningSecretArn, Var::OrganisationName]);
+pub static ROUTE: Route = Route::new("public-show-form", Method::GET, "/f/{token}", Access::Public, |app, request| {
+    Box::pin(handle(app, request))
+})
+.needing(&[Var::TableName, Var::SigningSecretArn, Var::OrganisationName]);
 
 /// Shows the declaration form behind a personal link. Changes nothing.
 #[utoipa::path(get, path = "/f/{token}", operation_id = "public-show-form", tag = "public",

@@ -6,9 +6,14 @@ use runtime::{Access, ApiError, App, Request, Response, Route, Var};
 use crate::{asking, pages};
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("public-show-unsubscribe", Method::GET, "/unsubscribe/{token}", Access::Public, |app, request| Box::pin(handle(app, request)))
-        .needing(&[Var::TableName, Var::SigningSecretArn, Var::OrganisationName]);
+pub static ROUTE: Route = Route::new(
+    "public-show-unsubscribe",
+    Method::GET,
+    "/unsubscribe/{token}",
+    Access::Public,
+    |app, request| Box::pin(handle(app, request)),
+)
+.needing(&[Var::TableName, Var::SigningSecretArn, Var::OrganisationName]);
 
 /// Asks for confirmation. Changes nothing: mail scanners follow links.
 #[utoipa::path(get, path = "/unsubscribe/{token}", operation_id = "public-show-unsubscribe", tag = "public",

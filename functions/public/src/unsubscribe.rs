@@ -11,10 +11,15 @@ use store::suppressions::{self, Suppression};
 use crate::{asking, pages};
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("public-unsubscribe", Method::POST, "/unsubscribe/{token}", Access::Public, |app, request| Box::pin(handle(app, request)))
-        .taking(16 * 1024)
-        .needing(&[Var::TableName, Var::SigningSecretArn, Var::OrganisationName]);
+pub static ROUTE: Route = Route::new(
+    "public-unsubscribe",
+    Method::POST,
+    "/unsubscribe/{token}",
+    Access::Public,
+    |app, request| Box::pin(handle(app, request)),
+)
+.taking(16 * 1024)
+.needing(&[Var::TableName, Var::SigningSecretArn, Var::OrganisationName]);
 
 /// The natural key of an opt-out made here: one per recipient, however often it is repeated.
 const PROVIDER_ID: &str = "unsubscribe";
@@ -48,11 +53,26 @@ async fn stop(app: &App, request: &Request) -> Result<Response, ApiError> {
     let addressee = asking::addressee(app, request).await?;
     let (store, now) = (app.store()?, app.now());
     // The suppression first: it is what keeps the promise. If the event is lost with us here, a repeat records it.
-    suppressions::add(store, Channel::Email, &addressee.email, &Suppression { reason: "unsubscribe".to_owned(), since: now }).await?;
+    suppressions::add(
+        store,
+        Channel::Email,
+        &addressee.email,
+        &Suppression {
+            reason: "unsubscribe".to_owned(),
+            since: now,
+        },
+    )
+    .await?;
     let recipient = addressee.recipient.id;
     let recorded = |event: &DeliveryEvent| event.recipient == recipient && event.kind == EventKind::Unsubscribed && event.provider_id == PROVIDER_ID;
     if !addressee.log.events.iter().any(recorded) {
-        let event = DeliveryEvent { recipient, kind: EventKind::Unsubscribed, provider_id: PROVIDER_ID.to_owned(), at: now, reason: None };
+        let event = DeliveryEvent {
+            recipient,
+            kind: EventKind::Unsubscribed,
+            provider_id: PROVIDER_ID.to_owned(),
+            at: now,
+            reason: None,
+        };
         store::chunks::record_events(store, BTreeMap::from([((addressee.link.campaign, addressee.link.chunk), vec![event])])).await?;
     }
     match confirmation {
@@ -68,7 +88,9 @@ fn confirmation(request: &Request) -> Option<Confirmation> {
     if content_type.starts_with("multipart/form-data") {
         // The pair is fixed, so looking for its two halves in one part is reading it.
         let mut parts = body.split("name=\"List-Unsubscribe\"").skip(1);
-        return parts.any(|rest| rest.trim_start().starts_with("One-Click")).then_some(Confirmation::OneClick);
+        return parts
+            .any(|rest| rest.trim_start().starts_with("One-Click"))
+            .then_some(Confirmation::OneClick);
     }
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(body).ok()?;
     let has = |name: &str, value: &str| pairs.iter().any(|(key, given)| key == name && given == value);
@@ -110,7 +132,15 @@ mod tests {
         check(form, "", None);
         check(form, "List-Unsubscribe=Maybe", None);
         let multipart = "multipart/form-data; boundary=b";
-        check(multipart, "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n", Some(Confirmation::OneClick));
-        check(multipart, "--b\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nOne-Click\r\n--b--\r\n", None);
+        check(
+            multipart,
+            "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n",
+            Some(Confirmation::OneClick),
+        );
+        check(
+            multipart,
+            "--b\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nOne-Click\r\n--b--\r\n",
+            None,
+        );
     }
 }

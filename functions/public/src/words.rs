@@ -11,7 +11,10 @@ const INDIA_AHEAD_OF_UTC: SignedDuration = SignedDuration::from_mins(330);
 
 /// As in `31 January 2027, 11:59 pm Indian time`.
 pub(crate) fn moment(at: Timestamp) -> String {
-    (at + INDIA_AHEAD_OF_UTC).to_zoned(TimeZone::UTC).strftime("%-d %B %Y, %-I:%M %P Indian time").to_string()
+    (at + INDIA_AHEAD_OF_UTC)
+        .to_zoned(TimeZone::UTC)
+        .strftime("%-d %B %Y, %-I:%M %P Indian time")
+        .to_string()
 }
 
 /// As in `15 July 2021`.

@@ -30,7 +30,14 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let content = body.checked()?;
     let now = app.now();
     let id = TemplateId::from_ulid(app.new_ulid());
-    let template = Template { id, content, created_by: request.caller()?.id(), created_at: now, updated_at: now, version: 1 };
+    let template = Template {
+        id,
+        content,
+        created_by: request.caller()?.id(),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    };
     store::templates::create(app.store()?, &template).await?;
     let (location, version) = (format!("/api/v1/templates/{id}"), template.version);
     respond::created(&TemplateResponse::from(template), &location, version)

@@ -5,10 +5,13 @@ use http::Method;
 use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("templates-delete", Method::DELETE, "/api/v1/templates/{id}", Access::Requires(Permission::TemplatesWrite), |app, request| {
-        Box::pin(handle(app, request))
-    });
+pub static ROUTE: Route = Route::new(
+    "templates-delete",
+    Method::DELETE,
+    "/api/v1/templates/{id}",
+    Access::Requires(Permission::TemplatesWrite),
+    |app, request| Box::pin(handle(app, request)),
+);
 
 /// Deletes a template. Campaigns that were executed with it keep their own copy.
 #[utoipa::path(delete, path = "/api/v1/templates/{id}", operation_id = "templates-delete", tag = "templates",

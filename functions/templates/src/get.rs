@@ -7,10 +7,13 @@ use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 use crate::wire::TemplateResponse;
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("templates-get", Method::GET, "/api/v1/templates/{id}", Access::Requires(Permission::TemplatesRead), |app, request| {
-        Box::pin(handle(app, request))
-    });
+pub static ROUTE: Route = Route::new(
+    "templates-get",
+    Method::GET,
+    "/api/v1/templates/{id}",
+    Access::Requires(Permission::TemplatesRead),
+    |app, request| Box::pin(handle(app, request)),
+);
 
 /// Reads a template.
 #[utoipa::path(get, path = "/api/v1/templates/{id}", operation_id = "templates-get", tag = "templates",

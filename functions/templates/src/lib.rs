@@ -16,8 +16,14 @@ pub use preview::{PreviewRequest, PreviewResponse};
 pub use wire::{EmailTemplateRequest, TemplateResponse, TemplateSummary};
 
 /// Every route of this crate.
-pub static ROUTES: [&Route; 6] =
-    [&create_email::ROUTE, &list::ROUTE, &get::ROUTE, &update::ROUTE, &delete::ROUTE, &preview::ROUTE];
+pub static ROUTES: [&Route; 6] = [
+    &create_email::ROUTE,
+    &list::ROUTE,
+    &get::ROUTE,
+    &update::ROUTE,
+    &delete::ROUTE,
+    &preview::ROUTE,
+];
 
 /// The crate's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]

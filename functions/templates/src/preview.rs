@@ -57,14 +57,25 @@ pub struct PreviewResponse {
         (status = 422, description = "No such vendor, or the message cannot be made for it")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
-    let PreviewRequest { vendor_id } = if request.body.is_empty() { PreviewRequest::default() } else { extract::json(&request)? };
+    let PreviewRequest { vendor_id } = if request.body.is_empty() {
+        PreviewRequest::default()
+    } else {
+        extract::json(&request)?
+    };
     let store = app.store()?;
     let template = store::templates::get(store, request.id("id")?).await?;
     let compiled = EmailTemplate::compile(&template.content)?;
     let variables = match vendor_id {
         None => sample(app)?,
         Some(text) => {
-            let unknown = || invalid("vendor_id", &text, "not_found", "there is no such vendor: pass the id of one, or leave vendor_id out");
+            let unknown = || {
+                invalid(
+                    "vendor_id",
+                    &text,
+                    "not_found",
+                    "there is no such vendor: pass the id of one, or leave vendor_id out",
+                )
+            };
             let id: VendorId = text.parse().map_err(|_| unknown())?;
             let vendor = store::vendors::get(store, id).await.map_err(|error| match error {
                 StoreError::NotFound => unknown(),
@@ -74,7 +85,13 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         }
     };
     let (RenderedEmail { subject, html, text }, missing) = render(&compiled, variables)?;
-    respond::ok(&PreviewResponse { subject, html, text, variables: compiled.variables(), missing })
+    respond::ok(&PreviewResponse {
+        subject,
+        html,
+        text,
+        variables: compiled.variables(),
+        missing,
+    })
 }
 
 /// Renders with a mark in place of each value that is missing.
@@ -98,7 +115,12 @@ fn cannot_render(error: &RenderError) -> ApiError {
         RenderError::Failed { part, .. } => part,
         _ => "html",
     };
-    invalid(field, "", "cannot_render", &format!("the message cannot be made for this vendor: {error}"))
+    invalid(
+        field,
+        "",
+        "cannot_render",
+        &format!("the message cannot be made for this vendor: {error}"),
+    )
 }
 
 fn sample(app: &App) -> Result<Variables, ApiError> {

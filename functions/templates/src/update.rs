@@ -7,10 +7,13 @@ use runtime::{Access, ApiError, App, Request, Response, Route, extract, respond}
 use crate::wire::{EmailTemplateRequest, TemplateResponse};
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("templates-update", Method::PUT, "/api/v1/templates/{id}", Access::Requires(Permission::TemplatesWrite), |app, request| {
-        Box::pin(handle(app, request))
-    });
+pub static ROUTE: Route = Route::new(
+    "templates-update",
+    Method::PUT,
+    "/api/v1/templates/{id}",
+    Access::Requires(Permission::TemplatesWrite),
+    |app, request| Box::pin(handle(app, request)),
+);
 
 /// Replaces a template. Campaigns that were executed before keep the words they began with.
 #[utoipa::path(put, path = "/api/v1/templates/{id}", operation_id = "templates-update", tag = "templates",

@@ -20,7 +20,10 @@ pub struct EmailTemplateRequest {
     #[schema(example = "{{ company_name }}: please confirm your MSME status", max_length = 200)]
     subject: String,
     /// HTML part; values are escaped. It has to hold `{{ form_url }}`.
-    #[schema(example = "<p>Dear {{ contact_name }},</p><p><a href=\"{{ form_url }}\">Answer by {{ deadline }}</a></p>", max_length = 100_000)]
+    #[schema(
+        example = "<p>Dear {{ contact_name }},</p><p><a href=\"{{ form_url }}\">Answer by {{ deadline }}</a></p>",
+        max_length = 100_000
+    )]
     html: String,
     /// Plain-text part. It has to hold `{{ form_url }}`.
     #[schema(example = "Dear {{ contact_name }},\nanswer by {{ deadline }}: {{ form_url }}", max_length = 50_000)]
@@ -69,11 +72,26 @@ pub struct TemplateSummary {
 
 impl From<Template> for TemplateResponse {
     fn from(template: Template) -> Self {
-        let Template { id, content, created_by, created_at, updated_at, version: _ } = template;
+        let Template {
+            id,
+            content,
+            created_by,
+            created_at,
+            updated_at,
+            version: _,
+        } = template;
         // A template that older rules let through can still be read and mended.
         let variables = EmailTemplate::compile(&content).map(|compiled| compiled.variables()).unwrap_or_default();
         let EmailContent { name, subject, html, text } = content;
-        let summary = TemplateSummary { id: id.to_string(), name, subject, variables, created_by: created_by.to_string(), created_at, updated_at };
+        let summary = TemplateSummary {
+            id: id.to_string(),
+            name,
+            subject,
+            variables,
+            created_by: created_by.to_string(),
+            created_at,
+            updated_at,
+        };
         Self { summary, html, text }
     }
 }

@@ -7,9 +7,13 @@ use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 use crate::wire::ProfileResponse;
 
 /// The route.
-pub static ROUTE: Route = Route::new("users-me", Method::GET, "/api/v1/users/me", Access::Requires(Permission::OwnProfile), |app, request| {
-    Box::pin(handle(app, request))
-});
+pub static ROUTE: Route = Route::new(
+    "users-me",
+    Method::GET,
+    "/api/v1/users/me",
+    Access::Requires(Permission::OwnProfile),
+    |app, request| Box::pin(handle(app, request)),
+);
 
 /// Reads one's own profile.
 #[utoipa::path(get, path = "/api/v1/users/me", operation_id = "users-me", tag = "users",

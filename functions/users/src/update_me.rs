@@ -13,10 +13,13 @@ use crate::wire::ProfileResponse;
 const LONGEST_NAME: usize = 120;
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("users-update-me", Method::PUT, "/api/v1/users/me", Access::Requires(Permission::OwnProfile), |app, request| {
-        Box::pin(handle(app, request))
-    });
+pub static ROUTE: Route = Route::new(
+    "users-update-me",
+    Method::PUT,
+    "/api/v1/users/me",
+    Access::Requires(Permission::OwnProfile),
+    |app, request| Box::pin(handle(app, request)),
+);
 
 /// What users may change about themselves.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,7 +59,10 @@ fn parse_name(text: &str) -> Result<&str, ApiError> {
         return Err(invalid("display_name", text, "too_long", "give a name of at most 120 characters"));
     }
     // Names are shown to others: nothing in them may move the text around.
-    if name.chars().any(|c| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+    if name
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+    {
         return Err(invalid("display_name", text, "character", "leave out line breaks and control characters"));
     }
     Ok(name)

@@ -24,7 +24,24 @@ pub struct ProfileResponse {
 
 impl From<User> for ProfileResponse {
     fn from(user: User) -> Self {
-        let User { id, email, display_name, role, disabled: _, session_epoch: _, created_at, updated_at, version: _ } = user;
-        Self { id: id.to_string(), email, display_name, role, created_at, updated_at }
+        let User {
+            id,
+            email,
+            display_name,
+            role,
+            disabled: _,
+            session_epoch: _,
+            created_at,
+            updated_at,
+            version: _,
+        } = user;
+        Self {
+            id: id.to_string(),
+            email,
+            display_name,
+            role,
+            created_at,
+            updated_at,
+        }
     }
 }

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use domain::campaign::{Campaign, CampaignState};
 use domain::delivery::{CHUNK_SIZE, Channel, Recipient};
-use domain::vendor_record::Vendor;
 use runtime::{App, Message, Outgoing, RecordError, Var, Worker};
 use store::chunks::{self, ChunkState, PlannedChunk};
 use store::{ChunkRef, Store, StoreError, audience, campaigns};
@@ -68,7 +67,7 @@ async fn plan_until(app: &App, campaign: &Campaign, correlation_id: &str, deadli
         let mut waiting: Vec<(Recipient, String)> = Vec::new();
         loop {
             let stretch = audience::walk(store, &campaign.content.audience, place.as_deref()).await?;
-            waiting.extend(stretch.vendors.into_iter().map(|(vendor, place)| (recipient(vendor), place)));
+            waiting.extend(stretch.vendors.into_iter().map(|(vendor, place)| (Recipient::from(vendor), place)));
             let done = stretch.next.is_none();
             while waiting.len() >= CHUNK_SIZE * chunks::PLAN_BATCH || (done && !waiting.is_empty()) {
                 let batch: Vec<_> = waiting.drain(..waiting.len().min(CHUNK_SIZE * chunks::PLAN_BATCH)).collect();
@@ -147,18 +146,3 @@ async fn enqueue(app: &App, campaign: &Campaign, numbers: impl Iterator<Item = u
     runtime::send(app, Var::EmailQueueUrl, correlation_id, &messages).await
 }
 
-fn recipient(vendor: Vendor) -> Recipient {
-    let profile = vendor.profile;
-    Recipient {
-        id: vendor.id,
-        code: profile.vendor_code.as_str().to_owned(),
-        name: profile.company_name,
-        contact: profile.contact_person_name,
-        email: profile.email.map(|email| email.as_str().to_owned()),
-        city: profile.city,
-        state: profile.state.map(|state| state.as_str().to_owned()),
-        gstin: profile.gst_number.map(|gstin| gstin.as_str().to_owned()),
-        pan: profile.pan_number.map(|pan| pan.masked()),
-        udyam: profile.udyam_number.map(|udyam| udyam.as_str().to_owned()),
-    }
-}

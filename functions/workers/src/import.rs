@@ -17,8 +17,11 @@ use store::imports::{Import, ImportCounts, ImportState, RowError, SHOWN_ERRORS};
 use store::vendors::{CREATE_BATCH, Created};
 
 /// The worker.
-pub static WORKER: Worker =
-    Worker { name: "workers-import", needs: &[Var::TableName, Var::BucketName], handler: |app, messages| Box::pin(handle(app, messages)) };
+pub static WORKER: Worker = Worker {
+    name: "workers-import",
+    needs: &[Var::TableName, Var::BucketName],
+    handler: |app, messages| Box::pin(handle(app, messages)),
+};
 
 /// Often enough for a person who watches.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -95,7 +98,12 @@ async fn run(app: &App, mut import: Import) -> Result<Import, Stopped> {
     let sheet = match sheet {
         Ok(sheet) => sheet,
         Err(failure) => {
-            return Ok(Import { state: ImportState::Failed, failure: Some(failure), completed_at: Some(app.now()), ..import });
+            return Ok(Import {
+                state: ImportState::Failed,
+                failure: Some(failure),
+                completed_at: Some(app.now()),
+                ..import
+            });
         }
     };
     let mut run = Run {
@@ -103,7 +111,10 @@ async fn run(app: &App, mut import: Import) -> Result<Import, Stopped> {
         import: import.id,
         reported: import.counts,
         reported_at: None,
-        counts: ImportCounts { rows: count(sheet.rows().count()), ..ImportCounts::default() },
+        counts: ImportCounts {
+            rows: count(sheet.rows().count()),
+            ..ImportCounts::default()
+        },
         errors: Vec::new(),
         rejects: Rejects::new(&sheet)?,
         first_rows: HashMap::new(),
@@ -126,7 +137,13 @@ async fn run(app: &App, mut import: Import) -> Result<Import, Stopped> {
         files::write(app, &key, rejects.finish()?).await?;
         import.rejects_key = Some(key);
     }
-    Ok(Import { state: ImportState::Completed, counts, errors, completed_at: Some(app.now()), ..import })
+    Ok(Import {
+        state: ImportState::Completed,
+        counts,
+        errors,
+        completed_at: Some(app.now()),
+        ..import
+    })
 }
 
 /// A run over the rows of one file.
@@ -169,12 +186,20 @@ impl Run<'_> {
             Ok(Ok((profile, warnings))) => match self.first_row(&profile, row.number) {
                 Some(first) => {
                     let reason = format!("row {first} of this file has the same code: keep one of the two, or correct the code");
-                    Verdict::Reject(vec![row_error(row.number, "vendor_code", profile.vendor_code.as_str(), "duplicate_in_file", &reason)])
+                    Verdict::Reject(vec![row_error(
+                        row.number,
+                        "vendor_code",
+                        profile.vendor_code.as_str(),
+                        "duplicate_in_file",
+                        &reason,
+                    )])
                 }
                 None => {
                     let vendor = self.vendor(profile, row.number);
                     self.vendors.push(vendor);
-                    Verdict::Store { has_warnings: !warnings.is_empty() }
+                    Verdict::Store {
+                        has_warnings: !warnings.is_empty(),
+                    }
                 }
             },
         };
@@ -203,7 +228,11 @@ impl Run<'_> {
     /// Stores the waiting vendors and counts the waiting rows.
     async fn store(&mut self) -> Result<(), Stopped> {
         let vendors = std::mem::take(&mut self.vendors);
-        let answers = if vendors.is_empty() { Vec::new() } else { store::vendors::create_batch(self.app.store()?, &vendors).await? };
+        let answers = if vendors.is_empty() {
+            Vec::new()
+        } else {
+            store::vendors::create_batch(self.app.store()?, &vendors).await?
+        };
         let mut answers = vendors.iter().zip(answers);
         for (row, verdict) in std::mem::take(&mut self.waiting) {
             self.counts.processed += 1;
@@ -257,7 +286,13 @@ fn field_error(row: u32, FieldError { field, value, code, message }: FieldError)
 
 /// An error small enough that a hundred of them fit the job's item.
 fn row_error(row: u32, column: &str, value: &str, code: &str, reason: &str) -> RowError {
-    RowError { row, column: column.to_owned(), value: shorten(value, 200), code: code.to_owned(), reason: shorten(reason, 300) }
+    RowError {
+        row,
+        column: column.to_owned(),
+        value: shorten(value, 200),
+        code: code.to_owned(),
+        reason: shorten(reason, 300),
+    }
 }
 
 fn count(rows: usize) -> u32 {

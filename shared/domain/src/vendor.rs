@@ -11,7 +11,7 @@ use crate::identifiers::{self, EmailAddress, Gstin, GstinForm, IndianState, Mobi
 ///
 /// The field names are the columns of an import file.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RawVendor {
     /// The buyer's own code for the vendor; required, unique ignoring case.
     #[schema(example = "V-1001")]

@@ -97,6 +97,10 @@ pub fn json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
     if !content_type.trim_start().to_ascii_lowercase().starts_with("application/json") {
         return Err(ApiError::UnsupportedMediaType("application/json"));
     }
+    // Serde also reads a list as a struct, by position: a client would get away with fields it never named.
+    if request.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(bad_request("the body is not a JSON object"));
+    }
     serde_json::from_slice(&request.body).map_err(|error| {
         let what = error.to_string();
         // serde_json's text names the field and the place; it never repeats the value of a string.

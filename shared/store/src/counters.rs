@@ -1,5 +1,7 @@
 //! Vendor totals, kept in the same transaction as the vendor so that they are exact, over shards so that none is hot.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::VendorId;
 use domain::vendor::MsmeStatus;
@@ -44,7 +46,7 @@ pub(crate) fn change(store: &Store, shard: u8, changes: &[(&str, i64)]) -> Resul
 #[derive(Deserialize)]
 struct Shard {
     #[serde(flatten)]
-    counts: std::collections::HashMap<String, serde_json::Value>,
+    counts: HashMap<String, serde_json::Value>,
 }
 
 impl Store {
@@ -54,18 +56,17 @@ impl Store {
     /// When the table cannot be read.
     pub async fn vendor_counts(&self) -> Result<VendorCounts, StoreError> {
         let items = self.list_all_items(Listing::partition(&keys::vendor_counter(0).pk)).await?;
-        let mut counts = VendorCounts {
-            total: 0,
-            by_status: MsmeStatus::ALL.iter().map(|status| (*status, 0)).collect(),
-        };
+        // A batch is counted in one shard and a later change in the vendor's own, so a single shard may well be negative.
+        let mut sums: HashMap<String, i64> = HashMap::new();
         for item in items {
-            let shard: Shard = crate::client::read(item)?;
-            let of = |name: &str| shard.counts.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
-            counts.total += of("total");
-            for (status, count) in &mut counts.by_status {
-                *count += of(status.as_str());
+            for (name, value) in crate::client::read::<Shard>(item)?.counts {
+                *sums.entry(name).or_default() += value.as_i64().unwrap_or(0);
             }
         }
-        Ok(counts)
+        let of = |name: &str| sums.get(name).and_then(|sum| u64::try_from(*sum).ok()).unwrap_or(0);
+        Ok(VendorCounts {
+            total: of("total"),
+            by_status: MsmeStatus::ALL.iter().map(|status| (*status, of(status.as_str()))).collect(),
+        })
     }
 }

@@ -67,7 +67,8 @@ pub async fn begin(store: &Store, scope: &str, client_key: &str, body: &[u8], to
         // first request   ──put──────── work ────────────── response
         // second request        ──put fails: in flight──          ──put fails: replay──
         // A lock past its time, or a record TTL has not removed yet, may be taken over.
-        .condition_expression("attribute_not_exists(pk) OR expires_at < :now OR (attribute_type(response, :null) AND locked_until < :now)")
+        .condition_expression("attribute_not_exists(pk) OR expires_at < :now OR (attribute_type(#response, :null) AND locked_until < :now)")
+        .expression_attribute_names("#response", "response")
         .expression_attribute_values(":now", n(now_secs))
         .expression_attribute_values(":null", s("NULL"))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

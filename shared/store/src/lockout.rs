@@ -73,7 +73,9 @@ struct LockItem {
 fn wait_secs(scope: Scope<'_>, failures: u32) -> i64 {
     match failures.checked_sub(scope.first_locking_failure()) {
         None => 0,
-        Some(doublings) => 1_i64.checked_shl(doublings.min(30)).map_or(LONGEST_WAIT_SECS, |secs| secs.min(LONGEST_WAIT_SECS)),
+        Some(doublings) => 1_i64
+            .checked_shl(doublings.min(30))
+            .map_or(LONGEST_WAIT_SECS, |secs| secs.min(LONGEST_WAIT_SECS)),
     }
 }
 
@@ -95,7 +97,11 @@ pub async fn begin<'a>(store: &Store, scope: Scope<'a>, now: Timestamp) -> Resul
             locked_until_millis: now.as_millisecond() + wait_secs(scope, failures) * 1_000,
             expires_at: now.as_second() + KEPT_SECS,
         };
-        let put = store.client.put_item().table_name(&store.table).set_item(Some(item(scope.key(), "lockout", &counted)?));
+        let put = store
+            .client
+            .put_item()
+            .table_name(&store.table)
+            .set_item(Some(item(scope.key(), "lockout", &counted)?));
         // Race: guesses that arrive at once; each is counted on top of the one before, or waits for it.
         let put = match stored {
             None => put.condition_expression("attribute_not_exists(pk)"),
@@ -143,7 +149,9 @@ impl Attempt<'_> {
             .expression_attribute_values(":open", n(0));
         let update = match seen {
             // Race: other failures counted since, perhaps with a wait; they stand, and ours with them.
-            Some(seen) => update.condition_expression("failures = :seen").expression_attribute_values(":seen", n(seen)),
+            Some(seen) => update
+                .condition_expression("failures = :seen")
+                .expression_attribute_values(":seen", n(seen)),
             // Race: TTL removed the record; an update would make one that never goes away.
             None => update.condition_expression("attribute_exists(pk)"),
         };

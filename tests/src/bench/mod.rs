@@ -3,6 +3,7 @@
 //! A suite is a function from [`Options`] to a [`Report`]. To add one, write it in a module of its own and list it in
 //! [`SUITES`]; printing, comparing with bars and writing `target/bench.json` are done here for all of them.
 
+pub mod calls;
 pub mod cold_start;
 mod report;
 
@@ -24,10 +25,16 @@ pub struct Suite {
 }
 
 /// Every suite, in the order in which they run.
-pub const SUITES: &[Suite] = &[Suite {
-    name: "cold_start",
-    run: cold_start::run,
-}];
+pub const SUITES: &[Suite] = &[
+    Suite {
+        name: "calls_per_recipient",
+        run: calls::run,
+    },
+    Suite {
+        name: "cold_start",
+        run: cold_start::run,
+    },
+];
 
 /// What the person at the terminal asked for.
 #[derive(Clone, Debug)]

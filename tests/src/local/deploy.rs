@@ -97,7 +97,8 @@ impl Deployment<'_> {
             .into_iter()
             .map(|(name, value)| {
                 if template.has_parameter(name) {
-                    Ok(format!("{name}={value}"))
+                    // SAM splits an unquoted value at its first space.
+                    Ok(format!("{name}=\"{value}\""))
                 } else {
                     Err(Error::new(format!("template.yaml has no parameter {name}, which the local stack sets")))
                 }

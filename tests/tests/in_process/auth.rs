@@ -13,19 +13,22 @@ const PASSWORD: &str = "a long enough password";
 const ME: &str = "/api/v1/users/me";
 
 fn sign_in<'a>(app: &'a TestApp, email: &str, password: &str) -> Call<'a> {
-    app.anonymous().post(&login::ROUTE, "/api/v1/auth/login", json!({ "email": email, "password": password }))
+    app.anonymous()
+        .post(&login::ROUTE, "/api/v1/auth/login", json!({ "email": email, "password": password }))
 }
 
 fn exchange<'a>(app: &'a TestApp, refresh_token: &str) -> Call<'a> {
-    app.anonymous().post(&refresh::ROUTE, "/api/v1/auth/refresh", json!({ "refresh_token": refresh_token }))
+    app.anonymous()
+        .post(&refresh::ROUTE, "/api/v1/auth/refresh", json!({ "refresh_token": refresh_token }))
 }
 
 fn sign_out<'a>(app: &'a TestApp, refresh_token: &str) -> Call<'a> {
-    app.anonymous().post(&logout::ROUTE, "/api/v1/auth/logout", json!({ "refresh_token": refresh_token }))
+    app.anonymous()
+        .post(&logout::ROUTE, "/api/v1/auth/logout", json!({ "refresh_token": refresh_token }))
 }
 
 async fn user_with_password(app: &TestApp, role: Role) -> User {
-    app.new_user(role, &auth::password::hash(PASSWORD).unwrap()).await
+    app.new_user(role, &auth::password::hash(PASSWORD).expect("a hash")).await
 }
 
 /// The access and the refresh token of an answer.
@@ -45,7 +48,8 @@ fn seconds(secs: i64) -> SignedDuration {
 }
 
 async fn disable(app: &TestApp, user: &User) {
-    app.set_attribute(&format!("USER#{}", user.id), "PROFILE", "disabled", json!({ "BOOL": true })).await;
+    app.set_attribute(&format!("USER#{}", user.id), "PROFILE", "disabled", json!({ "BOOL": true }))
+        .await;
 }
 
 #[tokio::test]
@@ -107,12 +111,19 @@ async fn neither_password_nor_refresh_secret_is_stored() {
 async fn a_hash_of_old_strength_is_replaced_at_the_next_login() {
     // From the test suite of Openwall's crypt_blowfish.
     let app = TestApp::start().await;
-    let user = app.new_user(Role::Viewer, "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW").await;
+    let user = app
+        .new_user(Role::Viewer, "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
+        .await;
     let partition = format!("USER#{}", user.id);
     sign_in(&app, &user.email, "U*V").await.expect(401);
     assert!(app.items(&partition).await[0]["password_hash"]["S"].as_str().unwrap().starts_with("$2a$"));
     sign_in(&app, &user.email, "U*U").await.expect(200);
-    assert!(app.items(&partition).await[0]["password_hash"]["S"].as_str().unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    assert!(
+        app.items(&partition).await[0]["password_hash"]["S"]
+            .as_str()
+            .unwrap()
+            .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+    );
     sign_in(&app, &user.email, "U*U").await.expect(200);
 }
 
@@ -123,7 +134,10 @@ async fn the_bootstrap_admin_is_created_by_its_first_login_and_only_once() {
     assert!(app.items("BOOTSTRAP").await.is_empty(), "a wrong password creates nobody");
 
     let first = sign_in(&app, "Admin@Buyer.Example", BOOTSTRAP_PASSWORD).await.expect(200).json();
-    assert_eq!((&first["user"]["email"], &first["user"]["role"]), (&json!(BOOTSTRAP_EMAIL), &json!("admin")));
+    assert_eq!(
+        (&first["user"]["email"], &first["user"]["role"]),
+        (&json!(BOOTSTRAP_EMAIL), &json!("admin"))
+    );
     let second = sign_in(&app, BOOTSTRAP_EMAIL, BOOTSTRAP_PASSWORD).await.expect(200).json();
     assert_eq!(first["user"], second["user"]);
 
@@ -188,7 +202,7 @@ async fn the_right_password_after_the_wait_starts_the_account_anew() {
 async fn guesses_that_arrive_at_once_are_not_more_than_guesses_in_turn() {
     let app = TestApp::start().await;
     let user = user_with_password(&app, Role::Viewer).await;
-    let guesses = (0..12).map(|i| sign_in(&app, &user.email, "wrong").from_address(&format!("192.0.2.{i}")).into_future());
+    let guesses = (0..12).map(|i| sign_in(&app, &user.email, "wrong").sent_from(&format!("192.0.2.{i}")).into_future());
     let answers = join_all(guesses).await;
     let looked_at = answers.iter().filter(|answer| answer.status == 401).count();
     assert!((1..=5).contains(&looked_at), "{looked_at} passwords were tried");
@@ -209,7 +223,7 @@ async fn an_address_that_tries_many_accounts_waits_and_one_valid_account_does_no
     guess(19).await.expect(401);
     assert_eq!(guess(20).await.expect(429).header("retry-after"), Some("1"));
     sign_in(&app, &user.email, PASSWORD).await.expect(429);
-    sign_in(&app, &user.email, PASSWORD).from_address("203.0.113.5").await.expect(200);
+    sign_in(&app, &user.email, PASSWORD).sent_from("203.0.113.5").await.expect(200);
 }
 
 #[tokio::test]
@@ -222,7 +236,7 @@ async fn signing_in_is_limited_by_address() {
     assert!(answers[..20].iter().all(|answer| answer.status == 204));
     let refused = answers.pop().unwrap().expect(429);
     assert!(refused.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
-    sign_out(&app, "nonsense").from_address("203.0.113.5").await.expect(204);
+    sign_out(&app, "nonsense").sent_from("203.0.113.5").await.expect(204);
 }
 
 #[tokio::test]
@@ -328,7 +342,8 @@ async fn raising_the_session_epoch_ends_every_session() {
     let app = TestApp::start().await;
     let user = user_with_password(&app, Role::Viewer).await;
     let (access_token, refresh_token) = tokens(&sign_in(&app, &user.email, PASSWORD).await.expect(200));
-    app.set_attribute(&format!("USER#{}", user.id), "PROFILE", "session_epoch", json!({ "N": "1" })).await;
+    app.set_attribute(&format!("USER#{}", user.id), "PROFILE", "session_epoch", json!({ "N": "1" }))
+        .await;
     assert_eq!(my_status(&app, &access_token).await, 401);
     exchange(&app, &refresh_token).await.expect(401);
     sign_in(&app, &user.email, PASSWORD).await.expect(200);
@@ -339,9 +354,16 @@ async fn a_changed_role_counts_from_the_next_request() {
     let app = TestApp::start().await;
     let user = app.new_user(Role::Viewer, "no password ever matches this").await;
     let client = app.as_user(&user).await;
-    let create = || client.post(&vendors::create::ROUTE, "/api/v1/vendors", json!({ "vendor_code": "V-1", "company_name": "Asha Castings" }));
+    let create = || {
+        client.post(
+            &vendors::create::ROUTE,
+            "/api/v1/vendors",
+            json!({ "vendor_code": "V-1", "company_name": "Asha Castings" }),
+        )
+    };
     create().await.expect(403);
-    app.set_attribute(&format!("USER#{}", user.id), "PROFILE", "role", json!({ "S": "campaign_manager" })).await;
+    app.set_attribute(&format!("USER#{}", user.id), "PROFILE", "role", json!({ "S": "campaign_manager" }))
+        .await;
     create().await.expect(201);
 }
 
@@ -355,17 +377,30 @@ async fn a_token_that_is_not_ours_is_refused() {
     for token in [forged.as_str(), refresh_token.as_str(), "x", &format!("{head}.")] {
         assert_eq!(my_status(&app, token).await, 401, "{token}");
     }
-    app.anonymous().get(&users::me::ROUTE, ME).header("authorization", &format!("Basic {access_token}")).await.expect(401);
+    app.anonymous()
+        .get(&users::me::ROUTE, ME)
+        .header("authorization", &format!("Basic {access_token}"))
+        .await
+        .expect(401);
 }
 
 #[tokio::test]
 async fn credentials_of_another_shape_are_not_read() {
     let app = TestApp::start().await;
     let client = app.anonymous();
-    for body in [json!({}), json!({ "email": "a@b.example" }), json!({ "email": "a@b.example", "password": "x", "role": "admin" }), json!([])] {
+    for body in [
+        json!({}),
+        json!({ "email": "a@b.example" }),
+        json!({ "email": "a@b.example", "password": "x", "role": "admin" }),
+        json!([]),
+    ] {
         client.post(&login::ROUTE, "/api/v1/auth/login", body).await.expect(400);
     }
-    client.call(&login::ROUTE, "/api/v1/auth/login").body("text/plain", "{}").await.expect(415);
+    client
+        .call(&login::ROUTE, "/api/v1/auth/login")
+        .body("text/plain", "{}")
+        .await
+        .expect(415);
 }
 
 #[tokio::test]
@@ -380,10 +415,19 @@ async fn users_change_their_own_name_if_they_saw_the_latest() {
     assert_ne!(renamed.json()["updated_at"], seen.json()["updated_at"]);
     rename("Someone else").if_match(seen.etag()).await.expect(412);
     rename("A. Rao").if_match(renamed.etag()).await.expect(200);
-    assert_eq!(vendor.get(&users::me::ROUTE, ME).await.expect(200).json()["display_name"], json!("A. Rao"));
+    assert_eq!(
+        vendor.get(&users::me::ROUTE, ME).await.expect(200).json()["display_name"],
+        json!("A. Rao")
+    );
 
-    assert_eq!(rename("  ").await.expect(422).field_errors(), [("display_name".to_owned(), "required".to_owned())]);
-    vendor.put(&users::update_me::ROUTE, ME, json!({ "display_name": "x", "role": "admin" })).await.expect(400);
+    assert_eq!(
+        rename("  ").await.expect(422).field_errors(),
+        [("display_name".to_owned(), "required".to_owned())]
+    );
+    vendor
+        .put(&users::update_me::ROUTE, ME, json!({ "display_name": "x", "role": "admin" }))
+        .await
+        .expect(400);
 }
 
 /// Every route of the product.
@@ -411,7 +455,11 @@ async fn every_route_lets_in_the_roles_its_permission_says_and_nobody_else() {
     }
     for route in routes() {
         // An id of the right form that names nothing, so that whoever is let in changes nothing.
-        let path = route.path.replace("{id}", "nothing").replace("{token}", "nothing").replace("{proxy+}", "nothing");
+        let path = route
+            .path
+            .replace("{id}", "nothing")
+            .replace("{token}", "nothing")
+            .replace("{proxy+}", "nothing");
         for (role, client) in &clients {
             let status = client.call(route, &path).body("application/json", "{}").await.status;
             let seen = match status {
@@ -431,7 +479,10 @@ async fn every_route_lets_in_the_roles_its_permission_says_and_nobody_else() {
 
 #[test]
 fn routes_without_sign_in_are_these_and_no_more() {
-    let mut open: Vec<_> = routes().filter(|route| !matches!(route.access, Access::Requires(_))).map(|route| route.name).collect();
+    let mut open: Vec<_> = routes()
+        .filter(|route| !matches!(route.access, Access::Requires(_)))
+        .map(|route| route.name)
+        .collect();
     open.sort_unstable();
     open.dedup();
     assert_eq!(

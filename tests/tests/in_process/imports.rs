@@ -49,7 +49,9 @@ fn counts(job: &Value) -> [u64; 5] {
 fn errors(job: &Value) -> Vec<(u64, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let errors = job["errors"].as_array().expect("errors").iter();
-    errors.map(|error| (error["row"].as_u64().expect("a row"), text(&error["column"]), text(&error["code"]))).collect()
+    errors
+        .map(|error| (error["row"].as_u64().expect("a row"), text(&error["column"]), text(&error["code"])))
+        .collect()
 }
 
 async fn download(client: &Client<'_>, job: &Value) -> Answer {
@@ -78,7 +80,10 @@ async fn the_shipped_sample_gives_531_vendors_and_29_reasons() {
     assert!(file.header("content-disposition").unwrap().starts_with("attachment; filename=\"imp_"));
     let read = |bytes: &[u8]| {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").expect("a byte order mark").to_vec();
-        csv::Reader::from_reader(std::io::Cursor::new(bytes)).into_records().map(|record| record.unwrap()).collect::<Vec<_>>()
+        csv::Reader::from_reader(std::io::Cursor::new(bytes))
+            .into_records()
+            .map(|record| record.unwrap())
+            .collect::<Vec<_>>()
     };
     let (source, rejected) = (read(&sample()), read(&file.body));
     assert_eq!(rejected.len(), 29);
@@ -99,13 +104,27 @@ async fn a_corrected_rejects_file_imports_as_it_is() {
     assert_eq!(counts(&job), [5, 5, 1, 4, 0]);
     let file = download(&manager, &job).await.expect(200).text();
     let lines: Vec<&str> = file.lines().collect();
-    assert_eq!(lines[0], "\u{feff}vendor_code,company_name,email,gst_number,row,error_column,error_value,error_reason");
+    assert_eq!(
+        lines[0],
+        "\u{feff}vendor_code,company_name,email,gst_number,row,error_column,error_value,error_reason"
+    );
     assert!(lines[1].starts_with("V-1,Asha,=bad,,2,email,'=bad,"), "{}", lines[1]);
     assert!(lines[2].starts_with("+2,Ravi,bad,27,3,email; gst_number,bad; 27,"), "{}", lines[2]);
-    assert!(lines[3].starts_with("v-3,Meena,m@x.example,,5,vendor_code,v-3,row 4 of this file has the same code"), "{}", lines[3]);
-    assert!(lines[4].starts_with("V-4,Short,,,6,,,the row has 2 cells where the header has 4"), "{}", lines[4]);
+    assert!(
+        lines[3].starts_with("v-3,Meena,m@x.example,,5,vendor_code,v-3,\"row 4 of this file has the same code"),
+        "{}",
+        lines[3]
+    );
+    assert!(
+        lines[4].starts_with("V-4,Short,,,6,,,\"the row has 2 cells where the header has 4"),
+        "{}",
+        lines[4]
+    );
 
-    let corrected = file.replace(",=bad,", ",a@x.example,").replace(",bad,27,", ",r@x.example,,").replace("v-3,", "V-33,");
+    let corrected = file
+        .replace(",=bad,", ",a@x.example,")
+        .replace(",bad,27,", ",r@x.example,,")
+        .replace("v-3,", "V-33,");
     let again = import(&app, &manager, corrected).await;
     assert_eq!(counts(&again), [4, 4, 4, 0, 0], "{again}");
     assert_eq!(again["rejects_url"], Value::Null);
@@ -185,7 +204,11 @@ async fn a_form_with_the_file_is_taken_and_other_forms_are_not() {
     assert_eq!(code(post(&[]).await), "missing");
     assert_eq!(code(post(&[file, file]).await), "several");
     assert_eq!(code(post(&[("name=\"document\"", "x")]).await), "unknown_field");
-    manager.call(&create::ROUTE, UPLOAD).body("multipart/form-data; boundary=xYx", "--xYx\r\nContent-Dispo").await.expect(400);
+    manager
+        .call(&create::ROUTE, UPLOAD)
+        .body("multipart/form-data; boundary=xYx", "--xYx\r\nContent-Dispo")
+        .await
+        .expect(400);
     manager.call(&create::ROUTE, UPLOAD).body("multipart/form-data", "x").await.expect(400);
     manager.call(&create::ROUTE, UPLOAD).body("application/json", "{}").await.expect(415);
 }
@@ -205,10 +228,18 @@ async fn a_file_that_cannot_be_imported_is_refused_at_once_and_leaves_nothing_be
     check(b"PK\x03\x04\x14\x00", "workbook").await;
     let detail = check(b"Sr;Party\n1;Asha", "missing_columns").await;
     assert!(detail.contains("found: Sr, Party; expected: vendor_code, company_name"), "{detail}");
-    manager.call(&create::ROUTE, UPLOAD).body("text/csv", vec![b'x'; 5_000_001]).await.expect(413);
+    manager
+        .call(&create::ROUTE, UPLOAD)
+        .body("text/csv", vec![b'x'; 5_000_001])
+        .await
+        .expect(413);
     assert!(messages(&app).is_empty());
     let viewer = app.as_role(Role::Viewer).await;
-    viewer.call(&create::ROUTE, UPLOAD).body("text/csv", format!("{HEADER}V-1,A,,")).await.expect(403);
+    viewer
+        .call(&create::ROUTE, UPLOAD)
+        .body("text/csv", format!("{HEADER}V-1,A,,"))
+        .await
+        .expect(403);
 }
 
 #[tokio::test]
@@ -216,7 +247,14 @@ async fn a_repeated_upload_is_one_import() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
     let csv = format!("{HEADER}V-1,Asha,,\r\n");
-    let post = async || manager.call(&create::ROUTE, "/api/v1/files/import-vendors?file_name=march.csv").body("text/csv", csv.clone()).idempotency_key("k").await.expect(202);
+    let post = async || {
+        manager
+            .call(&create::ROUTE, "/api/v1/files/import-vendors?file_name=march.csv")
+            .body("text/csv", csv.clone())
+            .idempotency_key("k")
+            .await
+            .expect(202)
+    };
     let (first, again) = (post().await, post().await);
     assert_eq!(first.json(), again.json());
     assert_eq!(first.header("location"), again.header("location"));
@@ -229,13 +267,26 @@ async fn an_import_that_cannot_be_queued_is_over() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
     app.fail_after("SendMessageBatch", 0);
-    manager.call(&create::ROUTE, UPLOAD).body("text/csv", format!("{HEADER}V-1,Asha,,\r\n")).await.expect(500);
+    manager
+        .call(&create::ROUTE, UPLOAD)
+        .body("text/csv", format!("{HEADER}V-1,Asha,,\r\n"))
+        .await
+        .expect(500);
     let items = app.everything().await;
-    let id = items.iter().find_map(|item| item["pk"]["S"].as_str()?.strip_prefix("IMPORT#")).expect("the job").to_owned();
+    let id = items
+        .iter()
+        .find_map(|item| item["pk"]["S"].as_str()?.strip_prefix("IMPORT#"))
+        .expect("the job")
+        .to_owned();
     let job = manager.get(&get::ROUTE, &format!("/api/v1/imports/{id}")).await.expect(200).json();
     assert_eq!(job["state"], "failed");
     // Had the message been taken after all, the worker would leave the job alone.
-    let late = Message { id: "m".into(), body: json!({ "import_id": id }).to_string(), correlation_id: String::new(), receive_count: 1 };
+    let late = Message {
+        id: "m".into(),
+        body: json!({ "import_id": id }).to_string(),
+        correlation_id: String::new(),
+        receive_count: 1,
+    };
     assert!(work(&app, vec![late]).await.is_empty());
     assert_eq!(app.store().vendor_counts().await.unwrap().total, 0);
 }
@@ -248,12 +299,25 @@ async fn a_file_that_turns_out_unusable_fails_with_the_reason_and_a_poison_messa
     let id = path.rsplit('/').next().unwrap();
     app.put_object(&format!("imports/{id}/source.csv"), "text/csv", "not what was uploaded");
     let mut batch = messages(&app);
-    batch.insert(0, Message { id: "poison".into(), body: "{".into(), correlation_id: String::new(), receive_count: 1 });
+    batch.insert(
+        0,
+        Message {
+            id: "poison".into(),
+            body: "{".into(),
+            correlation_id: String::new(),
+            receive_count: 1,
+        },
+    );
     let failures: Vec<_> = work(&app, batch).await.into_iter().map(|failure| failure.id).collect();
     assert_eq!(failures, ["poison"]);
     let job = manager.get(&get::ROUTE, &path).await.expect(200).json();
     assert_eq!(job["state"], "failed");
-    assert!(job["failure"].as_str().unwrap().starts_with("the header has no column for vendor_code and company_name"));
+    assert!(
+        job["failure"]
+            .as_str()
+            .unwrap()
+            .starts_with("the header has no column for vendor_code and company_name")
+    );
 }
 
 #[tokio::test]
@@ -263,7 +327,10 @@ async fn rejects_are_there_when_there_are_any_and_as_long_as_they_are_kept() {
     let path = upload(&manager, format!("{HEADER}V-1,Asha,bad,\r\n")).await;
     let rejects_path = format!("{path}/rejects");
     let answer = manager.get(&rejects::ROUTE, &rejects_path).await.expect(404);
-    assert_eq!(answer.json()["detail"], "the import is not finished: ask again when its state is `completed`");
+    assert_eq!(
+        answer.json()["detail"],
+        "the import is not finished: ask again when its state is `completed`"
+    );
     work(&app, messages(&app)).await;
     manager.get(&rejects::ROUTE, &rejects_path).await.expect(200);
 
@@ -271,12 +338,21 @@ async fn rejects_are_there_when_there_are_any_and_as_long_as_they_are_kept() {
     app.put_object(&format!("imports/{id}/rejects.csv"), "text/csv", vec![b'x'; 3_000_001]);
     let answer = manager.get(&rejects::ROUTE, &rejects_path).await.expect(303);
     let link = answer.header("location").unwrap();
-    assert!(link.contains("rejects.csv") && link.contains("X-Amz-Signature=") && link.contains("X-Amz-Expires=300"), "{link}");
+    assert!(
+        link.contains("rejects.csv") && link.contains("X-Amz-Signature=") && link.contains("X-Amz-Expires=300"),
+        "{link}"
+    );
 
     let clean = import(&app, &manager, format!("{HEADER}V-1,Asha,,\r\n")).await;
-    let answer = manager.get(&rejects::ROUTE, &format!("/api/v1/imports/{}/rejects", clean["id"].as_str().unwrap())).await.expect(404);
+    let answer = manager
+        .get(&rejects::ROUTE, &format!("/api/v1/imports/{}/rejects", clean["id"].as_str().unwrap()))
+        .await
+        .expect(404);
     assert_eq!(answer.json()["detail"], "no row of this import was rejected");
-    manager.get(&rejects::ROUTE, "/api/v1/imports/imp_01JZ0000000000000000000000/rejects").await.expect(404);
+    manager
+        .get(&rejects::ROUTE, "/api/v1/imports/imp_01JZ0000000000000000000000/rejects")
+        .await
+        .expect(404);
 
     app.advance(jiff::SignedDuration::from_hours(24 * 91));
     let later = app.as_role(Role::CampaignManager).await;

@@ -43,8 +43,15 @@ impl Asked {
         };
         let (profile, _) = VendorProfile::parse(raw).expect("a valid vendor");
         let vendor = VendorId::from_ulid(app.app().new_ulid());
-        let record =
-            Vendor { id: vendor, profile, msme_status: MsmeStatus::Unknown, origin: None, created_at: now, updated_at: now, version: 1 };
+        let record = Vendor {
+            id: vendor,
+            profile,
+            msme_status: MsmeStatus::Unknown,
+            origin: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
         store::vendors::create(store, &record).await.expect("the vendor is stored");
 
         let campaign = CampaignId::from_ulid(app.app().new_ulid());
@@ -85,18 +92,37 @@ impl Asked {
             pan: None,
             udyam: None,
         };
-        let asked = Self { app, campaign, vendor, deadline };
-        let chunk = PlannedChunk { chunk: asked.chunk(), recipients: vec![recipient], planned_through: String::new() };
+        let asked = Self {
+            app,
+            campaign,
+            vendor,
+            deadline,
+        };
+        let chunk = PlannedChunk {
+            chunk: asked.chunk(),
+            recipients: vec![recipient],
+            planned_through: String::new(),
+        };
         store::chunks::plan(asked.app.store(), &[chunk], now).await.expect("the chunk is stored");
         asked
     }
 
     fn chunk(&self) -> ChunkRef {
-        ChunkRef { campaign: self.campaign, channel: Channel::Email, number: 1 }
+        ChunkRef {
+            campaign: self.campaign,
+            channel: Channel::Email,
+            number: 1,
+        }
     }
 
     async fn token(&self, purpose: Purpose) -> String {
-        let link = Link { purpose, campaign: self.campaign, vendor: self.vendor, chunk: 1, expires_at: self.deadline };
+        let link = Link {
+            purpose,
+            campaign: self.campaign,
+            vendor: self.vendor,
+            chunk: 1,
+            expires_at: self.deadline,
+        };
         let keys = self.app.app().signing_keys().await.expect("the test has signing keys");
         link.sign(&keys.active(KeyUse::Link))
     }
@@ -126,12 +152,18 @@ impl Asked {
     }
 
     async fn status(&self) -> MsmeStatus {
-        store::vendors::get(self.app.store(), self.vendor).await.expect("the vendor is there").msme_status
+        store::vendors::get(self.app.store(), self.vendor)
+            .await
+            .expect("the vendor is there")
+            .msme_status
     }
 
     async fn history(&self) -> Vec<Value> {
         let items = self.app.items(&format!("VENDOR#{}", self.vendor)).await;
-        items.into_iter().filter(|item| item["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("STATUS#"))).collect()
+        items
+            .into_iter()
+            .filter(|item| item["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("STATUS#")))
+            .collect()
     }
 
     async fn vendors_with(&self, status: MsmeStatus) -> u64 {
@@ -144,8 +176,9 @@ impl Asked {
     }
 
     async fn suppression(&self) -> Option<String> {
-        let SendCheck { suppressed, .. } =
-            store::chunks::check_before_send(self.app.store(), self.chunk(), &[EMAIL.to_owned()]).await.expect("the campaign is there");
+        let SendCheck { suppressed, .. } = store::chunks::check_before_send(self.app.store(), self.chunk(), &[EMAIL.to_owned()])
+            .await
+            .expect("the campaign is there");
         suppressed.get(EMAIL).map(|suppression| suppression.reason.clone())
     }
 }
@@ -170,7 +203,10 @@ const MICRO: [(&str, &str); 10] = [
 ];
 
 fn micro_but(name: &str, value: &'static str) -> Vec<(&'static str, &'static str)> {
-    MICRO.into_iter().map(|(field, given)| if field == name { (field, value) } else { (field, given) }).collect()
+    MICRO
+        .into_iter()
+        .map(|(field, given)| if field == name { (field, value) } else { (field, given) })
+        .collect()
 }
 
 #[track_caller]
@@ -187,17 +223,36 @@ async fn a_shown_form_answered_gives_the_vendor_its_dated_status() {
     let asked = Asked::start().await;
     let path = asked.form_path().await;
     let shown = asked.show(&path).await.expect(200);
-    assert_page(&shown, &["Buyer Industries Ltd", "Asha Castings &amp; Co", "V-1001", "UDYAM-MH-12-0123456", "27AAPFU0939F1ZV", "45 days"]);
+    assert_page(
+        &shown,
+        &[
+            "Buyer Industries Ltd",
+            "Asha Castings &amp; Co",
+            "V-1001",
+            "UDYAM-MH-12-0123456",
+            "27AAPFU0939F1ZV",
+            "45 days",
+        ],
+    );
     assert_page(&shown, &["AAPFUXXXXF", "Indian time", "2 December 2026"]);
     assert!(!shown.text().contains("AAPFU0939F\""), "the PAN on record is told masked only");
 
     let thanks = asked.send(&path, &MICRO).await.expect(200);
-    assert_page(&thanks, &["Thank you", "rsp_", "Micro enterprise", "15 July 2021", "Asha Rao, Partner", "AAPFUXXXXF"]);
+    assert_page(
+        &thanks,
+        &["Thank you", "rsp_", "Micro enterprise", "15 July 2021", "Asha Rao, Partner", "AAPFUXXXXF"],
+    );
     assert_eq!(asked.status().await, MsmeStatus::Micro);
     let history = asked.history().await;
     assert_eq!(history.len(), 1);
-    assert!(history[0]["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("STATUS#2021-07-15#")), "{history:?}");
-    assert_eq!((asked.vendors_with(MsmeStatus::Micro).await, asked.vendors_with(MsmeStatus::Unknown).await), (1, 0));
+    assert!(
+        history[0]["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("STATUS#2021-07-15#")),
+        "{history:?}"
+    );
+    assert_eq!(
+        (asked.vendors_with(MsmeStatus::Micro).await, asked.vendors_with(MsmeStatus::Unknown).await),
+        (1, 0)
+    );
     assert_eq!(asked.counts().await.responded, 1);
 }
 
@@ -209,7 +264,12 @@ async fn the_first_answer_stands() {
     let before = asked.app.everything().await;
     let again = asked.send(&path, &micro_but("status", "small")).await.expect(409);
     assert_page(&again, &["This request is answered", "2 November 2026", "rsp_"]);
-    let program = asked.app.anonymous().post(&public::answer_form::ROUTE, &path, json!({ "status": "small" })).await.expect(409);
+    let program = asked
+        .app
+        .anonymous()
+        .post(&public::answer_form::ROUTE, &path, json!({ "status": "small" }))
+        .await
+        .expect(409);
     assert_eq!(program.header("content-type"), Some("application/problem+json"));
     assert_page(&asked.show(&path).await.expect(200), &["This request is answered"]);
     assert_eq!(asked.app.everything().await, before);
@@ -238,7 +298,10 @@ async fn a_get_changes_nothing() {
     let before = asked.app.everything().await;
     asked.show(&form).await.expect(200);
     asked.show(&format!("{form}/")).await.expect(200);
-    assert_page(&asked.show_unsubscribe(&unsubscribe).await.expect(200), &["a***@asha.example", "Stop e-mails"]);
+    assert_page(
+        &asked.show_unsubscribe(&unsubscribe).await.expect(200),
+        &["a***@asha.example", "Stop e-mails"],
+    );
     assert_eq!(asked.app.everything().await, before);
 }
 
@@ -258,7 +321,10 @@ async fn a_link_is_good_for_its_purpose_until_the_deadline() {
 
     asked.app.advance(SignedDuration::from_hours(24 * 31));
     let before = asked.app.everything().await;
-    assert_page(&asked.show(&form).await.expect(410), &["This link no longer works", "your usual contact at Buyer Industries Ltd"]);
+    assert_page(
+        &asked.show(&form).await.expect(410),
+        &["This link no longer works", "your usual contact at Buyer Industries Ltd"],
+    );
     asked.send(&form, &MICRO).await.expect(410);
     asked.unsubscribe(&unsubscribe, FORM, "List-Unsubscribe=One-Click").await.expect(410);
     assert_eq!(asked.app.everything().await, before);
@@ -269,7 +335,9 @@ async fn a_withdrawn_request_takes_no_answer_but_still_unsubscribes() {
     let asked = Asked::start().await;
     let (form, now) = (asked.form_path().await, asked.app.app().now());
     let (from, next) = (CampaignState::Collecting, CampaignState::Cancelled);
-    store::campaigns::transition(asked.app.store(), asked.campaign, from, next, None, now).await.expect("cancelled");
+    store::campaigns::transition(asked.app.store(), asked.campaign, from, next, None, now)
+        .await
+        .expect("cancelled");
     assert_page(&asked.show(&form).await.expect(410), &["withdrawn"]);
     asked.send(&form, &MICRO).await.expect(410);
     assert_eq!(asked.status().await, MsmeStatus::Unknown);
@@ -284,15 +352,47 @@ async fn a_wrong_answer_comes_back_with_what_was_typed() {
     fields.retain(|(name, _)| *name != "consent");
     let before = asked.app.everything().await;
     let page = asked.send(&path, &fields).await.expect(422);
-    assert_page(&page, &["2 things need a correction", "href=\"#udyam_number\"", "href=\"#consent\"", "id=\"udyam_number-error\""]);
-    assert_page(&page, &["value=\"UDYAM-&quot;&gt;&lt;b&gt;1\"", "value=\"Asha Rao\"", "value=\"2021-07-15\"", "value=\"AAPFU0939F\""]);
-    assert_page(&page, &["value=\"micro\" id=\"status\" aria-describedby=\"status-1-hint\" checked", "aria-invalid=\"true\"", "<option selected>2025-26"]);
+    assert_page(
+        &page,
+        &[
+            "2 things need a correction",
+            "href=\"#udyam_number\"",
+            "href=\"#consent\"",
+            "id=\"udyam_number-error\"",
+        ],
+    );
+    assert_page(
+        &page,
+        &[
+            "value=\"UDYAM-&quot;&gt;&lt;b&gt;1\"",
+            "value=\"Asha Rao\"",
+            "value=\"2021-07-15\"",
+            "value=\"AAPFU0939F\"",
+        ],
+    );
+    assert_page(
+        &page,
+        &[
+            "value=\"micro\" id=\"status\" aria-describedby=\"status-1-hint\" checked",
+            "aria-invalid=\"true\"",
+            "<option selected>2025-26",
+        ],
+    );
     assert_eq!(asked.app.everything().await, before);
 
     let several = asked.send(&path, &micro_but("gstins", "27AAPFU0939F1ZX 29BBBBB")).await.expect(422);
     assert_page(&several, &["27AAPFU0939F1ZX: ", "29BBBBB: "]);
-    let program = asked.app.anonymous().post(&public::answer_form::ROUTE, &path, json!({ "status": "big" })).await.expect(422);
-    assert!(program.field_errors().contains(&("status".to_owned(), "required".to_owned())), "{}", program.text());
+    let program = asked
+        .app
+        .anonymous()
+        .post(&public::answer_form::ROUTE, &path, json!({ "status": "big" }))
+        .await
+        .expect(422);
+    assert!(
+        program.field_errors().contains(&("status".to_owned(), "required".to_owned())),
+        "{}",
+        program.text()
+    );
 }
 
 #[tokio::test]
@@ -309,11 +409,27 @@ async fn who_is_not_registered_need_not_correct_hidden_fields() {
 async fn a_program_answers_in_json() {
     let asked = Asked::start().await;
     let path = asked.form_path().await;
-    let body: Value = MICRO.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into();
-    let receipt = asked.app.anonymous().post(&public::answer_form::ROUTE, &path, body).await.expect(201).json();
+    let body: Value = MICRO
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), json!(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let receipt = asked
+        .app
+        .anonymous()
+        .post(&public::answer_form::ROUTE, &path, body)
+        .await
+        .expect(201)
+        .json();
     assert_eq!(receipt["status"], "micro");
-    assert!(receipt["response_id"].as_str().is_some_and(|id| id.starts_with("rsp_")) && receipt["submitted_at"].is_string(), "{receipt}");
-    let answers = asked.app.items(&format!("RESPONSE#{}", receipt["response_id"].as_str().unwrap_or_default())).await;
+    assert!(
+        receipt["response_id"].as_str().is_some_and(|id| id.starts_with("rsp_")) && receipt["submitted_at"].is_string(),
+        "{receipt}"
+    );
+    let answers = asked
+        .app
+        .items(&format!("RESPONSE#{}", receipt["response_id"].as_str().unwrap_or_default()))
+        .await;
     let hash = answers[0]["source_hash"]["S"].as_str().unwrap_or_default();
     assert_eq!(hash.len(), 64, "the address itself is not kept");
 }
@@ -323,8 +439,20 @@ async fn a_body_that_is_not_the_form_is_refused() {
     let asked = Asked::start().await;
     let path = asked.form_path().await;
     asked.send(&path, &[("status", "micro"), ("account_number", "1")]).await.expect(400);
-    asked.app.anonymous().call(&public::answer_form::ROUTE, &path).body("text/plain", "micro").await.expect(415);
-    asked.app.anonymous().call(&public::answer_form::ROUTE, &path).body(FORM, "x".repeat(65 * 1024)).await.expect(413);
+    asked
+        .app
+        .anonymous()
+        .call(&public::answer_form::ROUTE, &path)
+        .body("text/plain", "micro")
+        .await
+        .expect(415);
+    asked
+        .app
+        .anonymous()
+        .call(&public::answer_form::ROUTE, &path)
+        .body(FORM, "x".repeat(65 * 1024))
+        .await
+        .expect(413);
     assert_eq!(asked.status().await, MsmeStatus::Unknown);
 }
 
@@ -343,7 +471,10 @@ async fn names_are_escaped_and_nothing_foreign_is_loaded() {
         let text = page.text();
         assert!(!text.contains("<script"), "{text}");
         assert!(text.contains("&lt;script&gt;"), "{text}");
-        assert!(!text.contains("Aadhaar number") && !text.contains("IFSC"), "the form never asks for these");
+        assert!(
+            !text.contains("Aadhaar number") && !text.contains("IFSC"),
+            "the form never asks for these"
+        );
         let policy = page.header("content-security-policy").unwrap_or_default();
         assert!(policy.contains("default-src 'none'") && policy.contains("form-action 'self'"), "{policy}");
         assert_eq!(page.header("cache-control"), Some("no-store"));
@@ -363,7 +494,10 @@ async fn one_click_suppresses_the_address_and_may_be_repeated() {
     let before = asked.app.everything().await;
     asked.app.advance(SignedDuration::from_hours(1));
     asked.unsubscribe(&path, FORM, "List-Unsubscribe=One-Click").await.expect(200);
-    assert_page(&asked.unsubscribe(&path, FORM, "confirm=yes").await.expect(200), &["no more of these e-mails", "a***@asha.example"]);
+    assert_page(
+        &asked.unsubscribe(&path, FORM, "confirm=yes").await.expect(200),
+        &["no more of these e-mails", "a***@asha.example"],
+    );
     assert_eq!(asked.app.everything().await, before);
 }
 
@@ -385,7 +519,12 @@ async fn pages_to_look_at() {
     std::fs::create_dir_all(&directory).expect("a directory to write to");
     let pages = [
         ("form", asked.show(&form).await),
-        ("errors", asked.send(&form, &[("status", "micro"), ("udyam_number", "UDYAM-1"), ("gstins", "27AAPFU0939F1ZX")]).await),
+        (
+            "errors",
+            asked
+                .send(&form, &[("status", "micro"), ("udyam_number", "UDYAM-1"), ("gstins", "27AAPFU0939F1ZX")])
+                .await,
+        ),
         ("not-registered", asked.send(&form, &[("status", "not_registered")]).await),
         ("thanks", asked.send(&form, &MICRO).await),
         ("answered", asked.show(&form).await),

@@ -87,7 +87,10 @@ impl TestApp {
         });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
-        let router = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(Arc::clone(&aws));
+        let router = Router::new()
+            .fallback(answer)
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(Arc::clone(&aws));
         tokio::spawn(async move { axum::serve(listener, router).await });
 
         let config = Config::from_lookup(&Var::ALL, |name| {
@@ -122,7 +125,9 @@ impl TestApp {
             Some(value.to_owned())
         })
         .expect("every setting has a value");
-        let app = App::new(config).with_clock(clock).with_signing_keys(SigningKeys::parse(&keys).expect("the test's keys are valid"));
+        let app = App::new(config)
+            .with_clock(clock)
+            .with_signing_keys(SigningKeys::parse(&keys).expect("the test's keys are valid"));
         Self { app, aws }
     }
 
@@ -164,7 +169,9 @@ impl TestApp {
             user_epoch: user.session_epoch,
             expires_at: now.as_second() + SESSION_SECS,
         };
-        store::users::open_session(self.store(), user.id, family, &session).await.expect("the session is stored");
+        store::users::open_session(self.store(), user.id, family, &session)
+            .await
+            .expect("the session is stored");
         let keys = self.app.signing_keys().await.expect("the test has signing keys");
         let token = runtime::access_token(&keys, user, family, now).expect("a token is made");
         self.with_token(&token)
@@ -172,7 +179,10 @@ impl TestApp {
 
     /// A client with this access token.
     pub(crate) fn with_token(&self, token: &str) -> Client<'_> {
-        Client { app: self, token: Some(token.to_owned()) }
+        Client {
+            app: self,
+            token: Some(token.to_owned()),
+        }
     }
 
     /// Stores a user with a password hash as it would be stored.
@@ -189,7 +199,9 @@ impl TestApp {
             updated_at: now,
             version: 1,
         };
-        store::users::create(self.store(), &user, password_hash).await.expect("the user is stored");
+        store::users::create(self.store(), &user, password_hash)
+            .await
+            .expect("the user is stored");
         user
     }
 
@@ -220,7 +232,10 @@ impl TestApp {
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": { ":pk": { "S": pk } },
         });
-        self.aws.dynamodb("Query", &request).await["Items"].as_array().cloned().unwrap_or_default()
+        self.aws.dynamodb("Query", &request).await["Items"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Every item of the table in DynamoDB's JSON, but for rate limits, which every call moves.
@@ -254,12 +269,17 @@ impl TestApp {
 
     /// An object of the bucket.
     pub(crate) fn object(&self, key: &str) -> Option<Vec<u8>> {
-        lock(&self.aws.objects).get(&format!("/{BUCKET}/{key}")).map(|object| object.bytes.to_vec())
+        lock(&self.aws.objects)
+            .get(&format!("/{BUCKET}/{key}"))
+            .map(|object| object.bytes.to_vec())
     }
 
     /// Puts an object into the bucket.
     pub(crate) fn put_object(&self, key: &str, content_type: &str, bytes: impl Into<Bytes>) {
-        let object = Object { bytes: bytes.into(), content_type: content_type.to_owned() };
+        let object = Object {
+            bytes: bytes.into(),
+            content_type: content_type.to_owned(),
+        };
         lock(&self.aws.objects).insert(format!("/{BUCKET}/{key}"), object);
     }
 }
@@ -301,7 +321,10 @@ impl<'a> Client<'a> {
         let path_parameters = path_parameters(route.path, url.path()).unwrap_or_else(|| panic!("{path} is not of {}", route.path));
         let mut headers = HeaderMap::new();
         if let Some(token) = &self.token {
-            headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}")).expect("a token is a header"));
+            headers.insert(
+                "authorization",
+                HeaderValue::try_from(format!("Bearer {token}")).expect("a token is a header"),
+            );
         }
         let id = self.app.app.new_ulid().to_string();
         let request = Request {
@@ -316,7 +339,11 @@ impl<'a> Client<'a> {
             correlation_id: id,
             caller: None,
         };
-        Call { app: &self.app.app, route, request }
+        Call {
+            app: &self.app.app,
+            route,
+            request,
+        }
     }
 }
 
@@ -367,7 +394,7 @@ impl Call<'_> {
     }
 
     /// From another address.
-    pub(crate) fn from_address(mut self, address: &str) -> Self {
+    pub(crate) fn sent_from(mut self, address: &str) -> Self {
         address.clone_into(&mut self.request.source_ip);
         self
     }
@@ -390,7 +417,11 @@ impl<'a> IntoFuture for Call<'a> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let (parts, body) = runtime::dispatch(self.app, self.route, self.request).await.into_parts();
-            Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.to_vec() }
+            Answer {
+                status: parts.status.as_u16(),
+                headers: parts.headers,
+                body: body.to_vec(),
+            }
         })
     }
 }
@@ -441,7 +472,12 @@ impl Answer {
     pub(crate) fn field_errors(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let problem = self.json();
-        problem["errors"].as_array().into_iter().flatten().map(|error| (text(&error["field"]), text(&error["code"]))).collect()
+        problem["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|error| (text(&error["field"]), text(&error["code"])))
+            .collect()
     }
 }
 
@@ -508,7 +544,9 @@ impl FakeAws {
 /// DynamoDB in memory with the template's table; gives its address.
 async fn serve_dynamodb() -> String {
     let database = Database::memory().expect("a database in memory");
-    database.create_table(serde_json::from_value(table_of_template()).expect("the template's table is one DynamoDB makes")).expect("the table is made");
+    database
+        .create_table(serde_json::from_value(table_of_template()).expect("the template's table is one DynamoDB makes"))
+        .expect("the table is made");
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let address = format!("http://{}/", listener.local_addr().expect("a bound listener has an address"));
     tokio::spawn(dynoxide::server::serve_on(listener, database));
@@ -534,14 +572,23 @@ async fn answer(State(aws): State<Arc<FakeAws>>, method: Method, uri: Uri, heade
     if aws.is_fault(target) {
         // An answer the SDK does not try again.
         let error = json!({ "__type": "AccessDeniedException", "message": "a test asked for it" });
-        return (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], error.to_string()).into_response();
+        return (
+            StatusCode::BAD_REQUEST,
+            [("content-type", "application/x-amz-json-1.0")],
+            error.to_string(),
+        )
+            .into_response();
     }
     match target.split_once('.') {
         Some(("DynamoDB_20120810", _)) => forward(&aws, headers, body).await,
         Some(("secretsmanager", "GetSecretValue")) => secret(&aws, &json_of(&body)),
         Some(("AmazonSQS", operation)) => queue(&aws, operation, json_of(&body)),
         None if target.is_empty() => object(&aws, &method, &uri, &headers, body),
-        _ => (StatusCode::NOT_IMPLEMENTED, format!("{method} {uri} {target} is not part of the tests' AWS")).into_response(),
+        _ => (
+            StatusCode::NOT_IMPLEMENTED,
+            format!("{method} {uri} {target} is not part of the tests' AWS"),
+        )
+            .into_response(),
     }
 }
 
@@ -551,7 +598,14 @@ fn json_of(body: &[u8]) -> Value {
 
 async fn forward(aws: &FakeAws, mut headers: HeaderMap, body: Bytes) -> Response {
     headers.remove("host");
-    let answer = aws.http.post(&aws.dynamodb).headers(headers).body(body).send().await.expect("DynamoDB answers");
+    let answer = aws
+        .http
+        .post(&aws.dynamodb)
+        .headers(headers)
+        .body(body)
+        .send()
+        .await
+        .expect("DynamoDB answers");
     let (status, headers) = (answer.status(), answer.headers().clone());
     (status, headers, answer.bytes().await.expect("an answer")).into_response()
 }
@@ -595,8 +649,18 @@ fn object(aws: &FakeAws, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
     let mut objects = lock(&aws.objects);
     match *method {
         Method::PUT => {
-            let bytes = if header("content-encoding").contains("aws-chunked") { unchunked(&body) } else { body };
-            objects.insert(key, Object { bytes, content_type: header("content-type").to_owned() });
+            let bytes = if header("content-encoding").contains("aws-chunked") {
+                unchunked(&body)
+            } else {
+                body
+            };
+            objects.insert(
+                key,
+                Object {
+                    bytes,
+                    content_type: header("content-type").to_owned(),
+                },
+            );
             [("etag", "\"0\"")].into_response()
         }
         Method::DELETE => {
@@ -629,7 +693,11 @@ fn ranged(bytes: &Bytes, range: &str, content_type: &str) -> Response {
         return StatusCode::RANGE_NOT_SATISFIABLE.into_response();
     }
     let content_range = format!("bytes {from}-{}/{}", end - 1, bytes.len());
-    let headers = [("content-type", content_type), ("etag", "\"0\""), ("content-range", content_range.as_str())];
+    let headers = [
+        ("content-type", content_type),
+        ("etag", "\"0\""),
+        ("content-range", content_range.as_str()),
+    ];
     (StatusCode::PARTIAL_CONTENT, headers, bytes.slice(from..end)).into_response()
 }
 

@@ -30,10 +30,17 @@ async fn a_template_is_created_read_changed_and_deleted() {
 
     let read = manager.get(&get::ROUTE, &path).await.expect(200);
     assert_eq!(read.json()["name"], "First request");
-    assert_eq!(read.json()["variables"], json!(["city", "company_name", "contact_name", "form_url", "organisation_name"]));
+    assert_eq!(
+        read.json()["variables"],
+        json!(["city", "company_name", "contact_name", "form_url", "organisation_name"])
+    );
 
     let etag = read.etag().to_owned();
-    let changed = manager.put(&update::ROUTE, &path, body("Second request")).if_match(&etag).await.expect(200);
+    let changed = manager
+        .put(&update::ROUTE, &path, body("Second request"))
+        .if_match(&etag)
+        .await
+        .expect(200);
     assert_eq!(changed.json()["name"], "Second request");
     manager.put(&update::ROUTE, &path, body("Lost update")).if_match(&etag).await.expect(412);
     manager.delete(&delete::ROUTE, &path).if_match(&etag).await.expect(412);
@@ -49,12 +56,23 @@ async fn the_list_is_newest_first_goes_on_and_leaves_the_parts_out() {
     for name in ["one", "two", "three"] {
         create(&manager, body(name)).await;
     }
-    let names = |page: &Value| page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let names = |page: &Value| {
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
     let first = manager.get(&list::ROUTE, "/api/v1/templates?limit=2").await.expect(200).json();
     assert_eq!(names(&first), ["three", "two"]);
     assert_eq!(first["items"][0].get("html"), None);
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = manager.get(&list::ROUTE, &format!("/api/v1/templates?limit=2&cursor={cursor}")).await.expect(200).json();
+    let second = manager
+        .get(&list::ROUTE, &format!("/api/v1/templates?limit=2&cursor={cursor}"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(names(&second), ["one"]);
 }
 
@@ -108,11 +126,21 @@ async fn a_preview_for_a_vendor_shows_its_record_and_names_what_is_missing() {
     let viewer = app.as_role(Role::Viewer).await;
     let shown = viewer.post(&preview::ROUTE, &format!("{path}/preview"), ask).await.expect(200).json();
     assert_eq!(shown["subject"], "Rao & <Sons>: your MSME status");
-    assert!(shown["html"].as_str().unwrap().starts_with("<p>Dear Rao &amp; &lt;Sons&gt; of [city],</p>"), "{}", shown["html"]);
+    assert!(
+        shown["html"]
+            .as_str()
+            .unwrap()
+            .starts_with("<p>Dear Rao &amp; &lt;Sons&gt; of [city],</p>"),
+        "{}",
+        shown["html"]
+    );
     assert_eq!(shown["missing"], json!(["city"]));
 
     for unknown in ["vnd_01JZ0000000000000000000000", "V-1"] {
-        let answer = viewer.post(&preview::ROUTE, &format!("{path}/preview"), json!({ "vendor_id": unknown })).await.expect(422);
+        let answer = viewer
+            .post(&preview::ROUTE, &format!("{path}/preview"), json!({ "vendor_id": unknown }))
+            .await
+            .expect(422);
         assert_eq!(answer.field_errors(), [("vendor_id".to_owned(), "not_found".to_owned())]);
     }
 }
@@ -121,11 +149,24 @@ async fn a_preview_for_a_vendor_shows_its_record_and_names_what_is_missing() {
 async fn a_repeated_creation_makes_one_template_and_a_viewer_makes_none() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
-    let first = manager.post(&create_email::ROUTE, PATH, body("Once")).idempotency_key("k").await.expect(201);
-    let again = manager.post(&create_email::ROUTE, PATH, body("Once")).idempotency_key("k").await.expect(201);
+    let first = manager
+        .post(&create_email::ROUTE, PATH, body("Once"))
+        .idempotency_key("k")
+        .await
+        .expect(201);
+    let again = manager
+        .post(&create_email::ROUTE, PATH, body("Once"))
+        .idempotency_key("k")
+        .await
+        .expect(201);
     assert_eq!(first.header("location"), again.header("location"));
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
-    assert_eq!(manager.get(&list::ROUTE, "/api/v1/templates").await.json()["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        manager.get(&list::ROUTE, "/api/v1/templates").await.json()["items"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
 
     let viewer = app.as_role(Role::Viewer).await;
     viewer.post(&create_email::ROUTE, PATH, body("No")).await.expect(403);

@@ -30,11 +30,16 @@ fn post<'a>(client: &Client<'a>, body: Value) -> Call<'a> {
 /// Creates a vendor; gives its path and ETag.
 async fn created(client: &Client<'_>, code: &str) -> (String, String) {
     let answer = post(client, vendor(code)).await.expect(201);
-    (answer.header("location").unwrap().to_owned(), answer.etag().to_owned())
+    (answer.header("location").expect("a location").to_owned(), answer.etag().to_owned())
 }
 
 fn codes(page: &Answer) -> Vec<String> {
-    page.json()["items"].as_array().unwrap().iter().map(|item| item["vendor_code"].as_str().unwrap().to_owned()).collect()
+    page.json()["items"]
+        .as_array()
+        .expect("a list of items")
+        .iter()
+        .map(|item| item["vendor_code"].as_str().expect("a code").to_owned())
+        .collect()
 }
 
 fn cursor_of(page: &Answer) -> Option<String> {
@@ -66,7 +71,12 @@ async fn a_created_vendor_reads_back_as_it_was_understood() {
     assert_eq!(read.etag(), answer.etag());
     let body = read.json();
     assert_eq!(path, format!("{VENDORS}/{}", body["id"].as_str().unwrap()));
-    for (field, value) in [("vendor_code", "V-1"), ("phone_number", "+919876500001"), ("pin_code", "560001"), ("msme_status", "unknown")] {
+    for (field, value) in [
+        ("vendor_code", "V-1"),
+        ("phone_number", "+919876500001"),
+        ("pin_code", "560001"),
+        ("msme_status", "unknown"),
+    ] {
         assert_eq!(body[field], json!(value), "{field} in {body}");
     }
     assert_eq!(body["created_at"], body["updated_at"]);
@@ -81,7 +91,11 @@ async fn a_vendor_code_is_unique_ignoring_case() {
     let refused = post(&manager, vendor("v-1")).await.expect(409);
     assert_eq!(refused.json()["detail"], json!("vendor_code is taken"));
     manager.put(&update::ROUTE, &other, vendor("v-1")).await.expect(409);
-    assert_eq!(manager.get(&list::ROUTE, VENDORS).await.expect(200).json()["total"], json!(2), "a refused vendor is not counted");
+    assert_eq!(
+        manager.get(&list::ROUTE, VENDORS).await.expect(200).json()["total"],
+        json!(2),
+        "a refused vendor is not counted"
+    );
 }
 
 #[tokio::test]
@@ -205,15 +219,30 @@ async fn a_cursor_is_good_for_its_own_list_unaltered_for_a_day() {
     page(&manager, &format!("cursor={cursor}")).await.expect(200);
 
     let altered = format!("{}{}", if cursor.starts_with('A') { "B" } else { "A" }, &cursor[1..]);
-    for query in [format!("cursor={altered}"), format!("cursor={}", &cursor[..20]), "cursor=x".into(), format!("state=Goa&cursor={cursor}")] {
-        assert_eq!(only_error(&page(&manager, &query).await.expect(422)), ("cursor".to_owned(), "invalid".to_owned()), "{query}");
+    for query in [
+        format!("cursor={altered}"),
+        format!("cursor={}", &cursor[..20]),
+        "cursor=x".into(),
+        format!("state=Goa&cursor={cursor}"),
+    ] {
+        assert_eq!(
+            only_error(&page(&manager, &query).await.expect(422)),
+            ("cursor".to_owned(), "invalid".to_owned()),
+            "{query}"
+        );
     }
-    let foreign = manager.get(&templates::list::ROUTE, &format!("/api/v1/templates?cursor={cursor}")).await.expect(422);
+    let foreign = manager
+        .get(&templates::list::ROUTE, &format!("/api/v1/templates?cursor={cursor}"))
+        .await
+        .expect(422);
     assert_eq!(only_error(&foreign), ("cursor".to_owned(), "invalid".to_owned()));
 
     app.advance(SignedDuration::from_hours(25));
     let later = app.as_role(Role::Viewer).await;
-    assert_eq!(only_error(&page(&later, &format!("cursor={cursor}")).await.expect(422)), ("cursor".to_owned(), "expired".to_owned()));
+    assert_eq!(
+        only_error(&page(&later, &format!("cursor={cursor}")).await.expect(422)),
+        ("cursor".to_owned(), "expired".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -226,7 +255,10 @@ async fn a_repeated_request_with_a_key_gets_the_first_answer() {
     app.advance(SignedDuration::from_mins(10));
     let second = create("V-1").await.expect(201);
     assert_eq!(second.header("idempotency-replayed"), Some("true"));
-    assert_eq!((second.text(), second.header("location"), second.etag()), (first.text(), first.header("location"), first.etag()));
+    assert_eq!(
+        (second.text(), second.header("location"), second.etag()),
+        (first.text(), first.header("location"), first.etag())
+    );
     assert_eq!(manager.get(&list::ROUTE, VENDORS).await.expect(200).json()["total"], json!(1));
 
     let other_body = create("V-2").await.expect(422);
@@ -258,7 +290,16 @@ async fn a_request_whose_key_is_being_worked_on_is_told_to_wait() {
     let manager = app.as_user(&user).await;
     let body = vendor("V-1");
     let scope = format!("{}#vendors-create#{VENDORS}", user.id);
-    let begun = idempotency::begin(app.store(), &scope, "order-68", body.to_string().as_bytes(), "first".into(), app.app().now()).await.unwrap();
+    let begun = idempotency::begin(
+        app.store(),
+        &scope,
+        "order-68",
+        body.to_string().as_bytes(),
+        "first".into(),
+        app.app().now(),
+    )
+    .await
+    .unwrap();
     assert_eq!(begun, Begin::Start("first".into()));
 
     let create = || post(&manager, body.clone()).idempotency_key("order-68");
@@ -281,7 +322,18 @@ async fn a_caller_sees_its_limit_and_waits_when_it_is_used_up() {
     // Twenty seconds' worth of requests, as if a burst had just been made.
     let name = format!("limit:user:{}", user.id);
     app.advance(SignedDuration::from_secs(60));
-    gcra::reserve(app.store(), Rate { name: &name, unit_micros: 50_000, horizon_micros: i64::MAX / 8 }, 400, app.app().now()).await.unwrap();
+    gcra::reserve(
+        app.store(),
+        Rate {
+            name: &name,
+            unit_micros: 50_000,
+            horizon_micros: i64::MAX / 8,
+        },
+        400,
+        app.app().now(),
+    )
+    .await
+    .unwrap();
     let refused = viewer.get(&list::ROUTE, VENDORS).await.expect(429);
     let wait: i64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((4..=7).contains(&wait), "{wait}");
@@ -295,7 +347,11 @@ async fn answers_and_problems_carry_the_security_headers() {
     let app = TestApp::start().await;
     let viewer = app.as_role(Role::Viewer).await;
     let answers = [
-        viewer.get(&list::ROUTE, VENDORS).header("origin", "https://elsewhere.example").await.expect(200),
+        viewer
+            .get(&list::ROUTE, VENDORS)
+            .header("origin", "https://elsewhere.example")
+            .await
+            .expect(200),
         viewer.get(&get::ROUTE, "/api/v1/vendors/nothing").await.expect(404),
         app.anonymous().get(&list::ROUTE, VENDORS).await.expect(401),
     ];
@@ -319,7 +375,10 @@ async fn a_problem_names_the_request_and_what_was_asked() {
     let viewer = app.as_role(Role::Viewer).await;
     let answer = viewer.get(&get::ROUTE, "/api/v1/vendors/nothing").await.expect(404);
     let problem = answer.json();
-    assert_eq!((&problem["status"], &problem["title"], &problem["instance"]), (&json!(404), &json!("Not Found"), &json!("/api/v1/vendors/nothing")));
+    assert_eq!(
+        (&problem["status"], &problem["title"], &problem["instance"]),
+        (&json!(404), &json!("Not Found"), &json!("/api/v1/vendors/nothing"))
+    );
     assert_eq!(problem["request_id"].as_str(), answer.header("x-request-id"));
 }
 
