@@ -1,4 +1,5 @@
 //! The template, the document, the event samples and the code say the same.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -67,7 +68,10 @@ impl Template {
 
     fn of_type(&self, kind: &str) -> BTreeMap<&str, &Value> {
         let resources = self.0.as_object().unwrap().iter();
-        resources.filter(|(_, resource)| resource["Type"] == kind).map(|(id, resource)| (id.as_str(), &resource["Properties"])).collect()
+        resources
+            .filter(|(_, resource)| resource["Type"] == kind)
+            .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
+            .collect()
     }
 
     fn functions(&self) -> BTreeMap<&str, &Value> {
@@ -102,7 +106,11 @@ fn every_route_is_in_the_template_twice_and_the_template_has_no_other() {
     let mut found = BTreeSet::new();
     for (id, function) in template.functions() {
         for event in function["Events"].as_object().into_iter().flatten().map(|(_, event)| event) {
-            assert_eq!((&event["Type"], &event["Properties"]["ApiId"]), (&"HttpApi".into(), &"HttpApi".into()), "{id}");
+            assert_eq!(
+                (&event["Type"], &event["Properties"]["ApiId"]),
+                (&"HttpApi".into(), &"HttpApi".into()),
+                "{id}"
+            );
             let text = |name: &str| event["Properties"][name].as_str().unwrap().to_owned();
             assert!(found.insert((id.to_owned(), text("Method"), text("Path"))), "{id} has a route twice");
         }
@@ -183,7 +191,10 @@ fn policies_name_exact_actions_resources_and_item_families() {
             assert_eq!(everything, has_no_resource, "{id}: {statement}");
 
             let on_items = ["Item", "Query", "Scan", "PartiQL"];
-            if actions.iter().any(|action| action.starts_with("dynamodb:") && on_items.iter().any(|part| action.contains(part))) {
+            if actions
+                .iter()
+                .any(|action| action.starts_with("dynamodb:") && on_items.iter().any(|part| action.contains(part)))
+            {
                 let families = texts(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
                 assert!(!families.is_empty() && !families.contains(&"*"), "{id}: {statement}");
             }
@@ -197,9 +208,21 @@ fn a_get_may_change_nothing_but_a_rate_limit() {
     let template = Template::read();
     for route in catalogue::routes().into_iter().filter(|route| route.method == "GET") {
         for statement in statements(template.functions()[logical_id(route.name).as_str()]) {
-            let writes = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "s3:PutObject", "sqs:SendMessage"];
+            let writes = [
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:BatchWriteItem",
+                "s3:PutObject",
+                "sqs:SendMessage",
+            ];
             if texts(&statement["Action"]).iter().any(|action| writes.contains(action)) {
-                assert_eq!(texts(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]), ["PACE#*"], "{}", route.name);
+                assert_eq!(
+                    texts(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]),
+                    ["PACE#*"],
+                    "{}",
+                    route.name
+                );
             }
         }
     }
@@ -216,7 +239,9 @@ fn every_queue_has_a_dead_letter_queue_and_five_tries() {
     }
     let alarms = template.of_type("AWS::CloudWatch::Alarm");
     for id in queues.keys().filter(|id| id.ends_with("Dlq")) {
-        let alarm = alarms.get(format!("{id}Alarm").as_str()).unwrap_or_else(|| panic!("nobody is told of {id}"));
+        let alarm = alarms
+            .get(format!("{id}Alarm").as_str())
+            .unwrap_or_else(|| panic!("nobody is told of {id}"));
         assert_eq!(alarm["Dimensions"][0]["Value"], format!("{id}.QueueName"));
     }
 }
@@ -235,10 +260,16 @@ fn every_worker_reads_its_queue_without_failing_a_batch_for_one_record() {
             assert_eq!(mapping["DestinationConfig"]["OnFailure"]["Destination"], "ProgressDlq.Arn");
             continue;
         }
-        assert!(mapping["ScalingConfig"]["MaximumConcurrency"].as_u64().is_some_and(|most| most >= 2), "{id}");
+        assert!(
+            mapping["ScalingConfig"]["MaximumConcurrency"].as_u64().is_some_and(|most| most >= 2),
+            "{id}"
+        );
         let queue = queues[source.strip_suffix(".Arn").unwrap()];
         let visibility = queue["VisibilityTimeout"].as_u64().unwrap();
-        assert!(visibility >= 6 * template.timeout(function), "{source}: a message would be handed out again while {function} works on it");
+        assert!(
+            visibility >= 6 * template.timeout(function),
+            "{source}: a message would be handed out again while {function} works on it"
+        );
     }
     let workers = catalogue::queue_workers().into_iter().map(|worker| worker.name);
     let workers = workers.chain(catalogue::stream_workers().into_iter().map(|worker| worker.name));
@@ -250,7 +281,10 @@ fn every_worker_reads_its_queue_without_failing_a_batch_for_one_record() {
 #[test]
 fn the_served_document_is_the_one_the_handlers_describe() {
     let served: Value = serde_json::from_str(system::openapi::DOCUMENT).unwrap();
-    assert!(served == catalogue::openapi(), "functions/system/openapi.json is out of date: run `make openapi`");
+    assert!(
+        served == catalogue::openapi(),
+        "functions/system/openapi.json is out of date: run `make openapi`"
+    );
 }
 
 #[test]
@@ -262,8 +296,13 @@ fn every_route_is_documented_as_it_is_guarded() {
             documented.insert((method.to_uppercase(), path.clone()), operation);
         }
     }
-    for route in catalogue::routes().into_iter().filter(|route| !catalogue::UNDOCUMENTED.contains(&route.name)) {
-        let operation = documented.remove(&(route.method.to_string(), route.path.to_owned())).unwrap_or_else(|| panic!("{} is not documented", route.name));
+    for route in catalogue::routes()
+        .into_iter()
+        .filter(|route| !catalogue::UNDOCUMENTED.contains(&route.name))
+    {
+        let operation = documented
+            .remove(&(route.method.to_string(), route.path.to_owned()))
+            .unwrap_or_else(|| panic!("{} is not documented", route.name));
         assert_eq!(operation["operationId"], route.name);
         check_operation(route, operation);
     }
@@ -324,10 +363,17 @@ fn every_http_sample_is_a_request_of_its_route() {
             request.method,
             request.path
         );
-        assert!(!request.request_id.is_empty() && !request.source_ip.is_empty() && !request.correlation_id.is_empty(), "{name}");
+        assert!(
+            !request.request_id.is_empty() && !request.source_ip.is_empty() && !request.correlation_id.is_empty(),
+            "{name}"
+        );
         let route = routes[0];
         assert!(request.body.len() <= route.max_body, "{name}");
-        assert_eq!(request.header("authorization").is_some(), matches!(route.access, Access::Requires(_)), "{name}");
+        assert_eq!(
+            request.header("authorization").is_some(),
+            matches!(route.access, Access::Requires(_)),
+            "{name}"
+        );
         assert_eq!(request.header("idempotency-key").is_some(), route.idempotent, "{name}");
     }
 }
@@ -381,7 +427,12 @@ fn every_stream_sample_names_chunks() {
                 Some(serde_dynamo::AttributeValue::S(text)) => text.clone(),
                 other => panic!("{name}: {other:?}"),
             };
-            assert!(store::chunk_of_stream_key(&text("pk"), &text("sk")).is_some(), "{} {}", text("pk"), text("sk"));
+            assert!(
+                store::chunk_of_stream_key(&text("pk"), &text("sk")).is_some(),
+                "{} {}",
+                text("pk"),
+                text("sk")
+            );
         }
     }
 }

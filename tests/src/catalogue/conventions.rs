@@ -37,14 +37,30 @@ const BAD_REQUEST: Failure = Failure("400", "BadRequest", "The request cannot be
 const UNAUTHORIZED: Failure = Failure("401", "Unauthorized", "The access token is missing, expired or no longer valid");
 const FORBIDDEN: Failure = Failure("403", "Forbidden", "The caller's role does not allow this");
 const NOT_FOUND: Failure = Failure("404", "NotFound", "There is nothing by this name");
-const CONFLICT: Failure = Failure("409", "Conflict", "Not in this state, not unique, changed by somebody else meanwhile, or the first request with this key is in flight");
+const CONFLICT: Failure = Failure(
+    "409",
+    "Conflict",
+    "Not in this state, not unique, changed by somebody else meanwhile, or the first request with this key is in flight",
+);
 const TOO_LARGE: Failure = Failure("413", "TooLarge", "The body has more bytes than this operation takes");
 const MEDIA_TYPE: Failure = Failure("415", "UnsupportedMediaType", "The body is of another type than this operation reads");
 const INVALID: Failure = Failure("422", "Invalid", "Readable, but wrong in the fields named in `errors`");
 const TOO_MANY: Failure = Failure("429", "TooManyRequests", "Too many requests; `Retry-After` says when to come back");
 const INTERNAL: Failure = Failure("500", "Internal", "Something went wrong on our side; `request_id` finds it in the logs");
 const BUSY: Failure = Failure("503", "Busy", "Busy; nothing was decided, and the request may be repeated");
-const FAILURES: [Failure; 11] = [BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, TOO_LARGE, MEDIA_TYPE, INVALID, TOO_MANY, INTERNAL, BUSY];
+const FAILURES: [Failure; 11] = [
+    BAD_REQUEST,
+    UNAUTHORIZED,
+    FORBIDDEN,
+    NOT_FOUND,
+    CONFLICT,
+    TOO_LARGE,
+    MEDIA_TYPE,
+    INVALID,
+    TOO_MANY,
+    INTERNAL,
+    BUSY,
+];
 
 const RATE_LIMIT: [(&str, &str, &str); 3] = [
     ("RateLimit-Limit", "RateLimitLimit", "Requests a minute."),
@@ -71,13 +87,21 @@ pub(super) fn apply(document: &mut Value, routes: &[&'static Route]) {
     // Paths whose resource has a version: those that can be replaced.
     let versioned: Vec<String> = document["paths"]
         .as_object()
-        .map(|paths| paths.iter().filter(|(_, item)| item.get("put").is_some()).map(|(path, _)| path.clone()).collect())
+        .map(|paths| {
+            paths
+                .iter()
+                .filter(|(_, item)| item.get("put").is_some())
+                .map(|(path, _)| path.clone())
+                .collect()
+        })
         .unwrap_or_default();
     components(document);
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in paths {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
-            let route = routes.iter().find(|route| route.path == path && route.method.as_str().eq_ignore_ascii_case(method));
+            let route = routes
+                .iter()
+                .find(|route| route.path == path && route.method.as_str().eq_ignore_ascii_case(method));
             if let Some(route) = route {
                 describe(operation, route, versioned.contains(path));
             }
@@ -150,7 +174,7 @@ fn components(document: &mut Value) {
 
 fn describe(operation: &mut Value, route: &Route, versioned: bool) {
     summarise(operation);
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         tidy(parameter);
     }
     let has_body = operation.get("requestBody").is_some();
@@ -177,8 +201,7 @@ fn describe(operation: &mut Value, route: &Route, versioned: bool) {
     } else if route.idempotent {
         failures.push(BAD_REQUEST);
     }
-    // Who reads one type reads it whatever it is called; who reads several must be told.
-    if operation.pointer("/requestBody/content").and_then(Value::as_object).is_some_and(|content| content.len() > 1) {
+    if takes_json {
         failures.push(MEDIA_TYPE);
     }
     if takes_json || route.idempotent || has_query(operation) {
@@ -194,9 +217,13 @@ fn describe(operation: &mut Value, route: &Route, versioned: bool) {
     if operation["security"] == json!([{}]) {
         operation.as_object_mut().and_then(|operation| operation.remove("security"));
     }
-    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    let Some(responses) = operation["responses"].as_object_mut() else {
+        return;
+    };
     for Failure(status, name, _) in failures {
-        responses.entry(status).or_insert_with(|| json!({ "$ref": format!("#/components/responses/{name}") }));
+        responses
+            .entry(status)
+            .or_insert_with(|| json!({ "$ref": format!("#/components/responses/{name}") }));
     }
     for (status, response) in responses {
         if response.get("$ref").is_some() {
@@ -219,7 +246,10 @@ fn describe(operation: &mut Value, route: &Route, versioned: bool) {
 /// The first sentence for the list of operations, the whole for who reads on.
 fn summarise(operation: &mut Value) {
     let summary = operation["summary"].as_str().unwrap_or_default().replace('\n', " ");
-    let first = summary.split_once(". ").map_or(summary.as_str(), |(first, _)| first).trim_end_matches('.');
+    let first = summary
+        .split_once(". ")
+        .map_or(summary.as_str(), |(first, _)| first)
+        .trim_end_matches('.');
     if first.len() + 1 < summary.len() {
         let rest = operation["description"].as_str().map(|more| format!("\n\n{more}")).unwrap_or_default();
         operation["description"] = json!(format!("{summary}{rest}"));
@@ -232,8 +262,8 @@ fn tidy(parameter: &mut Value) {
     if parameter["name"] == "limit" {
         parameter["schema"] = json!({ "type": "integer", "format": "int32", "minimum": 1, "maximum": 200, "default": 50 });
     }
-    let schema = &mut parameter["schema"];
-    if let Some(types) = schema["type"].as_array() {
+    let Some(schema) = parameter.get_mut("schema") else { return };
+    if let Some(types) = schema.get("type").and_then(Value::as_array) {
         schema["type"] = types.iter().find(|kind| *kind != "null").cloned().unwrap_or_default();
     }
     if let Some(choices) = schema.get("oneOf").and_then(Value::as_array) {
@@ -273,7 +303,9 @@ fn failure_headers(status: &str) -> Option<Value> {
 }
 
 fn has_query(operation: &Value) -> bool {
-    operation["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"))
+    operation["parameters"]
+        .as_array()
+        .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"))
 }
 
 fn problem() -> Value {

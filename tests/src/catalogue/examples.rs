@@ -67,7 +67,9 @@ const EXAMPLES: [Example; 4] = [
 pub(super) fn apply(document: &mut Value) {
     for operation in super::conventions::operations(document) {
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
-        let Some(example) = EXAMPLES.iter().find(|example| example.operations.contains(&id.as_str())) else { continue };
+        let Some(example) = EXAMPLES.iter().find(|example| example.operations.contains(&id.as_str())) else {
+            continue;
+        };
         if let Some(content) = operation.pointer_mut("/requestBody/content/application~1json") {
             content["examples"] = json!({ "typical": { "summary": example.summary, "value": (example.body)() } });
         }

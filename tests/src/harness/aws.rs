@@ -111,9 +111,21 @@ impl Aws {
 
     /// Waits until `operation` has been called `times` times.
     pub(super) async fn called(&self, operation: &str, times: u64) {
+        self.until(|calls| calls.get(operation).copied().unwrap_or(0) >= times).await;
+    }
+
+    /// Waits until `times` calls have been made in all.
+    pub(super) async fn called_in_all(&self, times: u64) {
+        self.until(|calls| calls.values().sum::<u64>() >= times).await;
+    }
+
+    async fn until(&self, reached: impl Fn(&BTreeMap<String, u64>) -> bool) {
         loop {
             let told = self.called.notified();
-            if self.kept().calls.get(operation).copied().unwrap_or(0) >= times {
+            tokio::pin!(told);
+            // From here on a call is not missed.
+            told.as_mut().enable();
+            if reached(&self.kept().calls) {
                 return;
             }
             told.await;

@@ -240,6 +240,11 @@ impl Harness {
         self.aws.called(operation, times).await;
     }
 
+    /// Waits until so many calls have been made in all.
+    pub async fn called_in_all(&self, times: u64) {
+        self.aws.called_in_all(times).await;
+    }
+
     /// Loses the answer of the next call of an operation, which is carried out all the same.
     pub fn lose_next_answer(&self, operation: &str) {
         self.aws.cut(operation);

@@ -510,9 +510,9 @@ async fn a_post_that_confirms_nothing_unsubscribes_nobody() {
     assert_eq!(asked.suppression().await, None);
 }
 
+/// The pages are left in target/pages, for looking at in a browser.
 #[tokio::test]
-#[ignore = "writes the pages to target/pages, for looking at"]
-async fn pages_to_look_at() {
+async fn every_page_stands_alone_and_fits_a_phone() {
     let asked = Asked::start().await;
     let (form, unsubscribe) = (asked.form_path().await, asked.unsubscribe_path().await);
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/pages");
@@ -533,6 +533,13 @@ async fn pages_to_look_at() {
         ("not-found", asked.show("/f/cut-off").await),
     ];
     for (name, page) in pages {
-        std::fs::write(directory.join(format!("{name}.html")), page.body).expect("a page is written");
+        let html = page.text();
+        for needed in ["<html lang=\"en-IN\"", "name=\"viewport\"", "<h1", "</html>"] {
+            assert!(html.contains(needed), "{name} lacks {needed}");
+        }
+        for foreign in ["<script", "src=\"http", "href=\"http", "@import", "url(http"] {
+            assert!(!html.contains(foreign), "{name} has {foreign}");
+        }
+        std::fs::write(directory.join(format!("{name}.html")), html).expect("a page is written");
     }
 }
