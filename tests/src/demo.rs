@@ -64,7 +64,11 @@ impl Summary {
         line.extend(CLASSES.map(|class| (class, of(class))));
         line.push(("responded", of("responded")));
         let sum: u64 = CLASSES.iter().map(|class| of(class)).sum();
-        Self { counts: line, balanced: ledger["balanced"] == true && of("pending") == 0 && sum == of("targeted"), seconds }
+        Self {
+            counts: line,
+            balanced: ledger["balanced"] == true && of("pending") == 0 && sum == of("targeted"),
+            seconds,
+        }
     }
 
     /// A count by name.
@@ -84,7 +88,13 @@ impl fmt::Display for Summary {
 }
 
 /// How the form is answered by the vendors that answer; the rest stay silent, as vendors do.
-const ANSWERS: [(&str, usize); 5] = [("micro", 24), ("small", 12), ("medium", 4), ("registered_trader", 3), ("not_registered", 7)];
+const ANSWERS: [(&str, usize); 5] = [
+    ("micro", 24),
+    ("small", 12),
+    ("medium", 4),
+    ("registered_trader", 3),
+    ("not_registered", 7),
+];
 
 /// Runs the main job against a running stack, telling `say` what happens.
 ///
@@ -121,7 +131,11 @@ struct Api {
 impl Api {
     async fn login(stack: &LocalStack) -> Result<Self, DemoError> {
         let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
-        let mut api = Self { client, base: stack.api_url().to_owned(), token: String::new() };
+        let mut api = Self {
+            client,
+            base: stack.api_url().to_owned(),
+            token: String::new(),
+        };
         let body = json!({ "email": stack.admin_email(), "password": stack.admin_password() });
         let answer = api.json(Method::POST, "/api/v1/auth/login", Some(body), StatusCode::OK).await?;
         api.token = answer["access_token"].as_str().unwrap_or_default().to_owned();
@@ -130,7 +144,11 @@ impl Api {
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.base));
-        if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
+        if self.token.is_empty() {
+            request
+        } else {
+            request.bearer_auth(&self.token)
+        }
     }
 
     async fn json(&self, method: Method, path: &str, body: Option<Value>, expected: StatusCode) -> Result<Value, DemoError> {
@@ -158,11 +176,16 @@ impl Api {
 
 async fn import(api: &Api, vendors_csv: &Path, say: &mut dyn FnMut(&str)) -> Result<(), DemoError> {
     let bytes = std::fs::read(vendors_csv).map_err(|error| DemoError(format!("cannot read {}: {error}", vendors_csv.display())))?;
-    let name = vendors_csv.file_name().map_or_else(|| "vendors.csv".into(), |name| name.to_string_lossy().into_owned());
+    let name = vendors_csv
+        .file_name()
+        .map_or_else(|| "vendors.csv".into(), |name| name.to_string_lossy().into_owned());
     let size = bytes.len() / 1024;
     let part = reqwest::multipart::Part::bytes(bytes).file_name(name.clone()).mime_str("text/csv")?;
     let form = reqwest::multipart::Form::new().part("file", part);
-    let request = api.request(Method::POST, "/api/v1/files/import-vendors").header("idempotency-key", "demo-import").multipart(form);
+    let request = api
+        .request(Method::POST, "/api/v1/files/import-vendors")
+        .header("idempotency-key", "demo-import")
+        .multipart(form);
     let job = api.send(request, "the import", StatusCode::ACCEPTED).await?;
     let path = format!("/api/v1/imports/{}", job["id"].as_str().unwrap_or_default());
     say(&format!("Uploaded {name} ({size} KB); the import runs behind a queue."));
@@ -198,7 +221,9 @@ async fn import(api: &Api, vendors_csv: &Path, say: &mut dyn FnMut(&str)) -> Res
     if let Some(rejects) = job["rejects_url"].as_str() {
         let response = api.request(Method::GET, rejects).send().await?;
         let lines = response.text().await?.lines().count();
-        say(&format!("  … all of them in {rejects} ({lines} lines, ready to be corrected and uploaded again)."));
+        say(&format!(
+            "  … all of them in {rejects} ({lines} lines, ready to be corrected and uploaded again)."
+        ));
     }
     Ok(())
 }
@@ -219,8 +244,18 @@ async fn create_template(api: &Api, say: &mut dyn FnMut(&str)) -> Result<String,
     let id = template["id"].as_str().unwrap_or_default().to_owned();
     let vendors = api.get("/api/v1/vendors?limit=1").await?;
     let path = format!("/api/v1/templates/{id}/preview");
-    let preview = api.json(Method::POST, &path, Some(json!({ "vendor_id": vendors["items"][0]["id"] })), StatusCode::OK).await?;
-    say(&format!("Created a template and previewed it with the first of {} vendors:", vendors["total"]));
+    let preview = api
+        .json(
+            Method::POST,
+            &path,
+            Some(json!({ "vendor_id": vendors["items"][0]["id"] })),
+            StatusCode::OK,
+        )
+        .await?;
+    say(&format!(
+        "Created a template and previewed it with the first of {} vendors:",
+        vendors["total"]
+    ));
     say(&format!("  Subject: {}", preview["subject"].as_str().unwrap_or_default()));
     for line in preview["text"].as_str().unwrap_or_default().lines().take(4) {
         say(&format!("  {line}"));
@@ -271,9 +306,15 @@ async fn watch_sending(api: &Api, campaign: &str, say: &mut dyn FnMut(&str)) -> 
 }
 
 async fn wait_for_events(api: &Api, campaign: &str, say: &mut dyn FnMut(&str)) -> Result<(), DemoError> {
-    let ledger = wait_for_ledger(api, campaign, |counts| counts["pending"] == 0 && counts["accepted"] == 0 && counts["unknown"] == 0).await?;
+    let ledger = wait_for_ledger(api, campaign, |counts| {
+        counts["pending"] == 0 && counts["accepted"] == 0 && counts["unknown"] == 0
+    })
+    .await?;
     let counts = &ledger["channels"][0]["counts"];
-    say(&format!("The mailboxes have answered: {} delivered, {} bounced, {} complained.", counts["delivered"], counts["bounced"], counts["complained"]));
+    say(&format!(
+        "The mailboxes have answered: {} delivered, {} bounced, {} complained.",
+        counts["delivered"], counts["bounced"], counts["complained"]
+    ));
     Ok(())
 }
 
@@ -297,10 +338,18 @@ async fn wait_for_ledger(api: &Api, campaign: &str, ready: impl Fn(&Value) -> bo
 async fn vendors_react(stack: &LocalStack, say: &mut dyn FnMut(&str)) -> Result<(u64, u64), DemoError> {
     let browser = Client::builder().timeout(Duration::from_secs(60)).build()?;
     let mut seen = HashSet::new();
-    let mut reached: Vec<Message> = stack.simulator().messages().into_iter().filter(|message| {
-        // A bounced message has no reader, and a vendor that shares an address answers once here.
-        message.to.first().is_some_and(|to| !to.contains("@simulator.") && seen.insert(to.clone()))
-    }).collect();
+    let mut reached: Vec<Message> = stack
+        .simulator()
+        .messages()
+        .into_iter()
+        .filter(|message| {
+            // A bounced message has no reader, and a vendor that shares an address answers once here.
+            message
+                .to
+                .first()
+                .is_some_and(|to| !to.contains("@simulator.") && seen.insert(to.clone()))
+        })
+        .collect();
     reached.sort_by(|a, b| a.to.cmp(&b.to));
     let mut readers = reached.iter();
 
@@ -327,7 +376,9 @@ async fn vendors_react(stack: &LocalStack, say: &mut dyn FnMut(&str)) -> Result<
             answered += 1;
         }
     }
-    say(&format!("{answered} vendors opened their link and answered (one tried twice and was told so)."));
+    say(&format!(
+        "{answered} vendors opened their link and answered (one tried twice and was told so)."
+    ));
 
     let mut unsubscribed = 0;
     if let Some(message) = readers.next() {
@@ -344,14 +395,19 @@ async fn vendors_react(stack: &LocalStack, say: &mut dyn FnMut(&str)) -> Result<
 
 fn link(text: &str, path: &str) -> Result<String, DemoError> {
     let found = text.split_whitespace().find(|word| word.starts_with("http") && word.contains(path));
-    found.map(str::to_owned).ok_or_else(|| DemoError("a message holds no personal link".to_owned()))
+    found
+        .map(str::to_owned)
+        .ok_or_else(|| DemoError("a message holds no personal link".to_owned()))
 }
 
 fn answer(status: &str, number: u64) -> Vec<(&'static str, String)> {
     let registered = status != "not_registered";
     let mut form = vec![
         ("status", status.to_owned()),
-        ("activity", ["manufacturing", "services", "trading"][usize::try_from(number % 3).unwrap_or(0)].to_owned()),
+        (
+            "activity",
+            ["manufacturing", "services", "trading"][usize::try_from(number % 3).unwrap_or(0)].to_owned(),
+        ),
         ("signatory_name", "Demo Signatory".to_owned()),
         ("signatory_designation", "Proprietor".to_owned()),
         ("consent", "yes".to_owned()),
@@ -366,7 +422,11 @@ fn answer(status: &str, number: u64) -> Vec<(&'static str, String)> {
 
 fn show_ledger(ledger: &Value, say: &mut dyn FnMut(&str)) {
     let counts = &ledger["channels"][0]["counts"];
-    say(&format!("\nLedger of {} ({}):", ledger["id"].as_str().unwrap_or_default(), ledger["state"].as_str().unwrap_or_default()));
+    say(&format!(
+        "\nLedger of {} ({}):",
+        ledger["id"].as_str().unwrap_or_default(),
+        ledger["state"].as_str().unwrap_or_default()
+    ));
     say(&format!("  {:<12} {:>6}", "targeted", counts["targeted"]));
     for class in ["pending"].into_iter().chain(CLASSES) {
         let reasons: Vec<String> = counts["reasons"]
@@ -377,7 +437,10 @@ fn show_ledger(ledger: &Value, say: &mut dyn FnMut(&str)) {
             .collect();
         say(&format!("  {:<12} {:>6}  {}", format!("= {class}"), counts[class], reasons.join(", ")));
     }
-    say(&format!("  beside: responded {}, complained {}, unsubscribed {}", counts["responded"], counts["complained"], counts["unsubscribed"]));
+    say(&format!(
+        "  beside: responded {}, complained {}, unsubscribed {}",
+        counts["responded"], counts["complained"], counts["unsubscribed"]
+    ));
 }
 
 async fn show_recipients(api: &Api, campaign: &str, say: &mut dyn FnMut(&str)) -> Result<(), DemoError> {
@@ -396,7 +459,10 @@ async fn show_recipients(api: &Api, campaign: &str, say: &mut dyn FnMut(&str)) -
 async fn show_dashboard(api: &Api, say: &mut dyn FnMut(&str)) -> Result<(), DemoError> {
     let dashboard = api.get("/api/v1/analytics/dashboard").await?;
     say("\nDashboard:");
-    say(&format!("  vendors {} by status {}", dashboard["vendors"]["total"], dashboard["vendors"]["by_status"]));
+    say(&format!(
+        "  vendors {} by status {}",
+        dashboard["vendors"]["total"], dashboard["vendors"]["by_status"]
+    ));
     say(&format!(
         "  delivery {} %, bounces {} %, responses {} %",
         dashboard["rates"]["delivery_percent"], dashboard["rates"]["bounce_percent"], dashboard["rates"]["response_percent"]

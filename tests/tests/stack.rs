@@ -16,23 +16,42 @@ async fn stack(name: &str) -> LocalStack {
 /// Clients that see the stack as its functions do.
 fn clients(stack: &LocalStack) -> App {
     let environment = stack.environment();
-    let config = Config::from_lookup(&[], |name| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()));
+    let config = Config::from_lookup(&[], |name| {
+        environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    });
     App::new(config.expect("no setting is needed"))
 }
 
 async fn send(app: &App, queue_url: &str, body: &serde_json::Value) {
-    app.sqs().send_message().queue_url(queue_url).message_body(body.to_string()).send().await.expect("the queue takes the message");
+    app.sqs()
+        .send_message()
+        .queue_url(queue_url)
+        .message_body(body.to_string())
+        .send()
+        .await
+        .expect("the queue takes the message");
 }
 
 /// Messages waiting and in flight.
 async fn depth(app: &App, queue_url: &str) -> u64 {
     use aws_sdk_sqs::types::QueueAttributeName::All;
-    let output = app.sqs().get_queue_attributes().queue_url(queue_url).attribute_names(All).send().await.expect("the queue answers");
+    let output = app
+        .sqs()
+        .get_queue_attributes()
+        .queue_url(queue_url)
+        .attribute_names(All)
+        .send()
+        .await
+        .expect("the queue answers");
     let attributes = output.attributes.unwrap_or_default();
-    ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
-        .iter()
-        .filter_map(|name| attributes.get(&(*name).into())?.parse::<u64>().ok())
-        .sum()
+    [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ]
+    .iter()
+    .filter_map(|name| attributes.get(&(*name).into())?.parse::<u64>().ok())
+    .sum()
 }
 
 /// Polls until `ready`, or fails with `what` after `seconds`.
@@ -48,23 +67,44 @@ fn output<'a>(stack: &'a LocalStack, name: &str) -> &'a str {
     stack.outputs().get(name).unwrap_or_else(|| panic!("the stack has an output {name}"))
 }
 
-/// CloudWatch's query API; its answers are XML.
-async fn cloudwatch(stack: &LocalStack, parameters: &[(&str, &str)]) -> String {
-    let credentials = "AWS4-HMAC-SHA256 Credential=test/20260101/ap-south-1/monitoring/aws4_request, SignedHeaders=host, Signature=none";
-    let request = reqwest::Client::new().post(stack.aws_endpoint()).header("authorization", credentials).form(parameters);
+/// One call of CloudWatch's JSON protocol.
+async fn cloudwatch(stack: &LocalStack, operation: &str, input: serde_json::Value) -> serde_json::Value {
+    let environment = stack.environment();
+    let access_key = environment
+        .iter()
+        .find(|(name, _)| name == "AWS_ACCESS_KEY_ID")
+        .map_or("", |(_, value)| value.as_str());
+    let credentials =
+        format!("AWS4-HMAC-SHA256 Credential={access_key}/20260101/ap-south-1/monitoring/aws4_request, SignedHeaders=host, Signature=none");
+    let request = reqwest::Client::new()
+        .post(stack.aws_endpoint())
+        .header("authorization", credentials)
+        .header("x-amz-target", format!("GraniteServiceVersion20100801.{operation}"))
+        .header("content-type", "application/x-amz-json-1.0")
+        .body(input.to_string());
     let response = request.send().await.expect("CloudWatch answers");
     let (status, body) = (response.status(), response.text().await.expect("a body"));
-    assert!(status.is_success(), "{status}: {body}");
-    body
+    assert!(status.is_success(), "{operation}: {status}: {body}");
+    serde_json::from_str(&body).unwrap_or_default()
 }
 
-async fn alarm_state(stack: &LocalStack, name: &str) -> String {
-    let described = cloudwatch(stack, &[("Action", "DescribeAlarms"), ("AlarmNames.member.1", name)]).await;
-    let state = described.split("<StateValue>").nth(1).and_then(|rest| rest.split('<').next());
-    state.unwrap_or_default().to_owned()
+/// The alarm on a queue's depth.
+async fn alarm_on(stack: &LocalStack, queue_name: &str) -> serde_json::Value {
+    let described = cloudwatch(stack, "DescribeAlarms", json!({})).await;
+    let alarms = described["MetricAlarms"].as_array().cloned().unwrap_or_default();
+    let dimensions = json!([{ "Name": "QueueName", "Value": queue_name }]);
+    let found = alarms.into_iter().find(|alarm| alarm["Dimensions"] == dimensions);
+    found.unwrap_or_else(|| panic!("no alarm watches {queue_name}: {described}"))
 }
 
-const DLQS: [&str; 6] = ["PlanDlqUrl", "EmailDlqUrl", "WhatsappDlqUrl", "ImportDlqUrl", "DeliveryEventsDlqUrl", "ProgressDlqUrl"];
+const DLQS: [&str; 6] = [
+    "PlanDlqUrl",
+    "EmailDlqUrl",
+    "WhatsappDlqUrl",
+    "ImportDlqUrl",
+    "DeliveryEventsDlqUrl",
+    "ProgressDlqUrl",
+];
 
 #[tokio::test]
 async fn the_main_job_runs_end_to_end_and_a_redelivered_message_sends_nothing_twice() {
@@ -90,20 +130,35 @@ async fn the_main_job_runs_end_to_end_and_a_redelivered_message_sends_nothing_tw
 
     // The queues deliver at least once: the same messages again.
     let sent = stack.simulator().messages();
-    let tag = |name: &str| sent[0].tags.iter().find(|tag| tag.name == name).map(|tag| tag.value.clone()).expect("messages carry tags");
+    let tag = |name: &str| {
+        sent[0]
+            .tags
+            .iter()
+            .find(|tag| tag.name == name)
+            .map(|tag| tag.value.clone())
+            .expect("messages carry tags")
+    };
     let campaign = tag("campaign");
     for chunk in 1..=11 {
         send(&app, output(&stack, "EmailQueueUrl"), &json!({ "campaign_id": campaign, "chunk": chunk })).await;
     }
     send(&app, output(&stack, "PlanQueueUrl"), &json!({ "campaign_id": campaign })).await;
     for name in ["EmailQueueUrl", "PlanQueueUrl"] {
-        until("the redelivered messages are dealt with", 60, async || depth(&app, output(&stack, name)).await == 0).await;
+        until("the redelivered messages are dealt with", 60, async || {
+            depth(&app, output(&stack, name)).await == 0
+        })
+        .await;
     }
     assert_eq!(stack.simulator().messages().len(), sent.len(), "a redelivered message was sent again");
 
     // What the template serves besides the API.
     let client = reqwest::Client::new();
-    for (path, expected) in [("/health", "\"status\":\"ok\""), ("/health/", "\"status\":\"ok\""), ("/openapi.json", "openapi"), ("/docs/", "swagger-ui")] {
+    for (path, expected) in [
+        ("/health", "\"status\":\"ok\""),
+        ("/health/", "\"status\":\"ok\""),
+        ("/openapi.json", "openapi"),
+        ("/docs/", "swagger-ui"),
+    ] {
         let response = client.get(format!("{}{path}", stack.api_url())).send().await.expect("the API answers");
         assert_eq!(response.status(), 200, "{path}");
         assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
@@ -119,9 +174,18 @@ async fn a_poison_record_goes_to_the_dead_letter_queue_and_the_rest_of_its_batch
 
     let stack = stack("poison").await;
     let app = clients(&stack);
-    let (queue, dlq) = (output(&stack, "DeliveryEventsQueueUrl").to_owned(), output(&stack, "DeliveryEventsDlqUrl").to_owned());
+    let (queue, dlq) = (
+        output(&stack, "DeliveryEventsQueueUrl").to_owned(),
+        output(&stack, "DeliveryEventsDlqUrl").to_owned(),
+    );
     // Five receives at the template's three minutes would take a quarter of an hour.
-    app.sqs().set_queue_attributes().queue_url(&queue).attributes(VisibilityTimeout, "1").send().await.expect("the queue takes the attribute");
+    app.sqs()
+        .set_queue_attributes()
+        .queue_url(&queue)
+        .attributes(VisibilityTimeout, "1")
+        .send()
+        .await
+        .expect("the queue takes the attribute");
 
     let good = include_str!("../../events/workers-delivery-events.json");
     let good: serde_json::Value = serde_json::from_str(good).expect("the sample event is JSON");
@@ -130,28 +194,29 @@ async fn a_poison_record_goes_to_the_dead_letter_queue_and_the_rest_of_its_batch
     send(&app, &queue, &json!({ "Type": "Notification", "Message": "{\"eventType\":\"Bounce\"}" })).await;
     send(&app, &queue, &good).await;
 
-    until("the poison record is in the dead-letter queue, and only it", 120, async || depth(&app, &dlq).await == 1 && depth(&app, &queue).await == 0)
-        .await;
+    until("the poison record is in the dead-letter queue, and only it", 120, async || {
+        depth(&app, &dlq).await == 1 && depth(&app, &queue).await == 0
+    })
+    .await;
     let dead = app.sqs().receive_message().queue_url(&dlq).send().await.expect("the queue answers");
-    let body = dead.messages.unwrap_or_default().first().and_then(|message| message.body.clone()).unwrap_or_default();
+    let body = dead
+        .messages
+        .unwrap_or_default()
+        .first()
+        .and_then(|message| message.body.clone())
+        .unwrap_or_default();
     assert!(body.contains("eventType"), "the record arrives whole: {body}");
 
     // The alarm watches that queue's depth. SQS publishes it as a metric; the emulator does not, so the test does.
     let queue_name = dlq.rsplit('/').next().expect("a queue url ends in its name");
-    let described = cloudwatch(&stack, &[("Action", "DescribeAlarms")]).await;
-    let alarm = described.split("<AlarmName>").find(|alarm| alarm.contains(&format!("<Value>{queue_name}</Value>"))).expect("an alarm watches the queue");
-    assert!(alarm.contains("<MetricName>ApproximateNumberOfMessagesVisible</MetricName>"), "{alarm}");
-    let name = alarm.split('<').next().expect("an alarm has a name").to_owned();
-    assert_ne!(alarm_state(&stack, &name).await, "ALARM", "before the depth is known");
-    let metric = [
-        ("Action", "PutMetricData"),
-        ("Namespace", "AWS/SQS"),
-        ("MetricData.member.1.MetricName", "ApproximateNumberOfMessagesVisible"),
-        ("MetricData.member.1.Dimensions.member.1.Name", "QueueName"),
-        ("MetricData.member.1.Dimensions.member.1.Value", queue_name),
-        ("MetricData.member.1.Value", "1"),
-    ];
-    cloudwatch(&stack, &metric).await;
-    until("the alarm goes off", 30, async || alarm_state(&stack, &name).await == "ALARM").await;
+    let alarm = alarm_on(&stack, queue_name).await;
+    assert_eq!(alarm["MetricName"], "ApproximateNumberOfMessagesVisible");
+    assert_ne!(alarm["StateValue"], "ALARM", "before the depth is known");
+    let datum = json!({ "MetricName": alarm["MetricName"], "Dimensions": alarm["Dimensions"], "Value": 1.0 });
+    cloudwatch(&stack, "PutMetricData", json!({ "Namespace": alarm["Namespace"], "MetricData": [datum] })).await;
+    until("the alarm goes off", 30, async || {
+        alarm_on(&stack, queue_name).await["StateValue"] == "ALARM"
+    })
+    .await;
     stack.stop().await;
 }

@@ -3,7 +3,7 @@
 //! Outcomes and events are packed: one item holds what one attempt or one batch of events said about a chunk. Packs are
 //! immutable and named by what they hold, so writing one twice changes nothing, and the fold drops what is said twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
@@ -96,19 +96,32 @@ pub enum Planned {
     Raced,
 }
 
-/// Stores up to [`PLAN_BATCH`] chunks and, per vendor, that it was asked.
+/// Stores chunks in their order and, per vendor, that it was asked.
 ///
 /// # Errors
 /// When the table cannot be written.
 pub async fn plan(store: &Store, chunks: &[PlannedChunk], now: Timestamp) -> Result<Planned, StoreError> {
-    let mut writes = Vec::with_capacity(chunks.len() * 2);
-    let mut asked = Vec::new();
-    for PlannedChunk {
+    // One after the other: a hole in the numbers would be taken for planned by whoever goes on after it.
+    for chunk in chunks {
+        if plan_one(store, chunk, now).await? == Planned::Raced {
+            return Ok(Planned::Raced);
+        }
+    }
+    Ok(Planned::Stored)
+}
+
+/// Stores a chunk, all or nothing: a vendor in a manifest without its *asked* could not answer. A vendor that another chunk
+/// of the campaign asks is left out.
+async fn plan_one(store: &Store, planned: &PlannedChunk, now: Timestamp) -> Result<Planned, StoreError> {
+    let PlannedChunk {
         chunk,
         recipients,
         planned_through,
-    } in chunks
-    {
+    } = planned;
+    let mut recipients = recipients.clone();
+    let mut seen = HashSet::new();
+    recipients.retain(|recipient| seen.insert(recipient.id));
+    loop {
         let targeted = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
         let summary = ChunkSummary {
             number: chunk.number,
@@ -120,37 +133,38 @@ pub async fn plan(store: &Store, chunks: &[PlannedChunk], now: Timestamp) -> Res
             counts: Counts::all_pending(targeted),
             folded_items: 0,
         };
+        let manifest = Manifest {
+            recipients: recipients.clone(),
+        };
         // Race: two planners on one campaign (a redelivered plan message). The first to write a number owns it: its
         // manifest is what is sent, and the other starts again after it.
-        writes.push(put_new(store, item(chunk.summary(), "chunk", &summary)?)?);
-        writes.push(put_new(
-            store,
-            item(
-                chunk.manifest(),
-                "manifest",
-                &Manifest {
-                    recipients: recipients.clone(),
-                },
-            )?,
-        )?);
-        for recipient in recipients {
+        let mut writes = vec![
+            put_new(store, item(chunk.summary(), "chunk", &summary)?)?,
+            put_new(store, item(chunk.manifest(), "manifest", &manifest)?)?,
+        ];
+        let before = writes.len();
+        for recipient in &recipients {
             let body = AskedVendor {
                 campaign_id: chunk.campaign,
                 channel: chunk.channel,
                 chunk: chunk.number,
                 asked_at: now,
             };
-            asked.push(item(keys::recipient_of(recipient.id, chunk.campaign), "asked_vendor", &body)?);
+            // Race: a vendor's code changes during the walk, which is by code, and the walk meets the vendor again.
+            writes.push(put_new(store, item(keys::recipient_of(recipient.id, chunk.campaign), "asked_vendor", &body)?)?);
         }
+        let Transaction::Refused(reasons) = store.transact(writes).await? else {
+            return Ok(Planned::Stored);
+        };
+        if (0..before).any(|write| Transaction::failed_at(&reasons, write)) {
+            return Ok(Planned::Raced);
+        }
+        let mut write = before..;
+        recipients.retain(|_| !write.next().is_some_and(|write| Transaction::failed_at(&reasons, write)));
     }
-    if let Transaction::Refused(_) = store.transact(writes).await? {
-        return Ok(Planned::Raced);
-    }
-    store.put_all(asked).await?;
-    Ok(Planned::Stored)
 }
 
-/// The most chunks one transaction plans.
+/// The most chunks a planner stores before it enqueues them: what SQS takes in a call.
 pub const PLAN_BATCH: usize = 10;
 
 /// The [`PLAN_BATCH`] chunks planned last, newest first: where a planner goes on, and what it may not have enqueued.

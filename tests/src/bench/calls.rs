@@ -11,6 +11,8 @@ use domain::delivery::RecipientClass;
 use super::{Error, Figure, Options, Report, Table};
 use crate::harness::{self, Harness};
 
+/// The suite's name, and the first part of its figures' keys.
+const NAME: &str = "calls_per_recipient";
 /// What `SES_MAX_SEND_RATE` is unless the deployer says otherwise; `calls_per_recipient.email.<n>` is at this rate.
 const DEFAULT_RATE: u32 = 14;
 const RAISED_RATE: u32 = 200;
@@ -22,23 +24,30 @@ const AIM: f64 = 0.20;
 ///
 /// # Errors
 /// When a campaign does not end with every message delivered.
-pub fn run(_: &Options) -> Result<Report, Error> {
+pub fn run(options: &Options) -> Result<Report, Error> {
     let mut columns: Vec<(String, f64, BTreeMap<String, u64>)> = Vec::new();
     let mut figures = Vec::new();
     for recipients in RECIPIENTS {
         for rate in [DEFAULT_RATE, RAISED_RATE] {
-            eprintln!("calls_per_recipient: {recipients} recipients at {rate} messages/s");
+            let key = if rate == DEFAULT_RATE {
+                format!("{NAME}.email.{recipients}")
+            } else {
+                format!("{NAME}.email_{rate}_per_s.{recipients}")
+            };
+            if !key.contains(&options.only) {
+                continue;
+            }
+            eprintln!("{NAME}: {recipients} recipients at {rate} messages/s");
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let calls = runtime.block_on(campaign(recipients, rate))?;
             let per_recipient = |calls: u64| as_f64(calls) / f64::from(recipients);
-            let key = if rate == DEFAULT_RATE {
-                format!("calls_per_recipient.email.{recipients}")
-            } else {
-                format!("calls_per_recipient.email_{rate}_per_s.{recipients}")
-            };
             let total = per_recipient(calls.values().sum());
             figures.push(Figure::at_most(BAR, key.clone(), total));
-            figures.extend(calls.iter().map(|(operation, count)| Figure::new(format!("{key}.{operation}"), per_recipient(*count))));
+            figures.extend(
+                calls
+                    .iter()
+                    .map(|(operation, count)| Figure::new(format!("{key}.{operation}"), per_recipient(*count))),
+            );
             columns.push((format!("{recipients} at {rate}/s"), f64::from(recipients), calls));
         }
     }
@@ -47,7 +56,8 @@ pub fn run(_: &Options) -> Result<Report, Error> {
         .filter(|figure| figure.bar.is_some() && figure.value > AIM)
         .map(|figure| format!("above the aim of {AIM:.2}: {} = {:.3}", figure.key, figure.value))
         .collect();
-    notes.push("Not counted: what Lambda itself asks of SQS and the stream, and one read of message and secret per execution environment.".to_owned());
+    notes
+        .push("Not counted: what Lambda itself asks of SQS and the stream, and one read of message and secret per execution environment.".to_owned());
     Ok(Report {
         title: "AWS calls per recipient, plan to last event (each message sends Send and Delivery)".to_owned(),
         table: table(&columns),
@@ -77,10 +87,15 @@ async fn campaign(recipients: u32, rate: u32) -> Result<BTreeMap<String, u64>, E
 }
 
 fn table(columns: &[(String, f64, BTreeMap<String, u64>)]) -> Table {
-    let header = std::iter::once("operation").chain(columns.iter().map(|(title, ..)| title.as_str())).map(str::to_owned).collect();
+    let header = std::iter::once("operation")
+        .chain(columns.iter().map(|(title, ..)| title.as_str()))
+        .map(str::to_owned)
+        .collect();
     let operations: BTreeSet<&String> = columns.iter().flat_map(|(_, _, calls)| calls.keys()).collect();
     let row = |title: &str, count: &dyn Fn(&BTreeMap<String, u64>) -> u64| {
-        let cells = columns.iter().map(|(_, recipients, calls)| format!("{:.4}", as_f64(count(calls)) / recipients));
+        let cells = columns
+            .iter()
+            .map(|(_, recipients, calls)| format!("{:.4}", as_f64(count(calls)) / recipients));
         std::iter::once(title.to_owned()).chain(cells).collect::<Vec<_>>()
     };
     let mut rows: Vec<_> = operations

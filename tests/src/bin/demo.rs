@@ -25,7 +25,9 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<bool, Box<dyn std::error::Error>> {
     let started = Instant::now();
-    let vendors = std::env::var_os("VENDORS").filter(|path| !path.is_empty()).map_or_else(demo::sample_vendors, PathBuf::from);
+    let vendors = std::env::var_os("VENDORS")
+        .filter(|path| !path.is_empty())
+        .map_or_else(demo::sample_vendors, PathBuf::from);
     if !vendors.is_file() {
         return Err(format!("VENDORS={} is not a file", vendors.display()).into());
     }

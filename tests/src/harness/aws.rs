@@ -84,8 +84,21 @@ impl Aws {
     pub(super) async fn serve(dynamodb: String, ses: String, timing: Timing, seed: u64) -> std::io::Result<(Arc<Self>, String)> {
         // Everything is on this machine: a proxy from the environment would only lose the call.
         let http = reqwest::Client::builder().no_proxy().build().map_err(std::io::Error::other)?;
-        let kept = Kept { calls: BTreeMap::new(), queues: BTreeMap::new(), messages: 0, cut: Vec::new(), random: StdRng::seed_from_u64(seed) };
-        let aws = Arc::new(Self { http, dynamodb, ses, timing, state: Mutex::new(kept), called: Notify::new() });
+        let kept = Kept {
+            calls: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            messages: 0,
+            cut: Vec::new(),
+            random: StdRng::seed_from_u64(seed),
+        };
+        let aws = Arc::new(Self {
+            http,
+            dynamodb,
+            ses,
+            timing,
+            state: Mutex::new(kept),
+            called: Notify::new(),
+        });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = format!("http://{}", listener.local_addr()?);
         let router = Router::new()
@@ -141,7 +154,13 @@ impl Aws {
         let mut kept = self.kept();
         kept.messages += 1;
         let id = format!("m{:08}", kept.messages);
-        kept.queues.entry(queue).or_default().push(QueueMessage { id: id.clone(), body, correlation_id, receive_count: 0, ready_ms });
+        kept.queues.entry(queue).or_default().push(QueueMessage {
+            id: id.clone(),
+            body,
+            correlation_id,
+            receive_count: 0,
+            ready_ms,
+        });
         id
     }
 
@@ -158,7 +177,14 @@ impl Aws {
 
     /// When each message of a queue becomes visible, soonest first.
     pub(super) fn ready_times(&self, queue: Queue) -> Vec<i64> {
-        let mut times: Vec<i64> = self.kept().queues.get(&queue).into_iter().flatten().map(|message| message.ready_ms).collect();
+        let mut times: Vec<i64> = self
+            .kept()
+            .queues
+            .get(&queue)
+            .into_iter()
+            .flatten()
+            .map(|message| message.ready_ms)
+            .collect();
         times.sort_unstable();
         times
     }
@@ -208,7 +234,13 @@ impl Aws {
     async fn forward(&self, base: &str, method: Method, uri: &Uri, mut headers: HeaderMap, body: Bytes) -> Response {
         headers.remove("host");
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let answer = self.http.request(method, format!("{base}{path}")).headers(headers).body(body).send().await;
+        let answer = self
+            .http
+            .request(method, format!("{base}{path}"))
+            .headers(headers)
+            .body(body)
+            .send()
+            .await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
@@ -223,7 +255,11 @@ impl Aws {
     fn sqs(&self, operation: &str, request: &Value) -> Response {
         let url = request["QueueUrl"].as_str().unwrap_or_default();
         let Some(queue) = Queue::ALL.into_iter().find(|queue| queue.url() == url) else {
-            return (StatusCode::BAD_REQUEST, json!({"__type": "com.amazonaws.sqs#QueueDoesNotExist"}).to_string()).into_response();
+            return (
+                StatusCode::BAD_REQUEST,
+                json!({"__type": "com.amazonaws.sqs#QueueDoesNotExist"}).to_string(),
+            )
+                .into_response();
         };
         if operation != "SendMessageBatch" {
             return (StatusCode::NOT_IMPLEMENTED, operation.to_owned()).into_response();
@@ -232,18 +268,31 @@ impl Aws {
         for entry in request["Entries"].as_array().into_iter().flatten() {
             let correlation_id = entry["MessageAttributes"]["correlation_id"]["StringValue"].as_str().map(str::to_owned);
             let ready_ms = now_ms() + entry["DelaySeconds"].as_i64().unwrap_or(0) * 1000;
-            let id = self.push(queue, entry["MessageBody"].as_str().unwrap_or_default().to_owned(), correlation_id, ready_ms);
+            let id = self.push(
+                queue,
+                entry["MessageBody"].as_str().unwrap_or_default().to_owned(),
+                correlation_id,
+                ready_ms,
+            );
             sent.push(json!({"Id": entry["Id"], "MessageId": id, "MD5OfMessageBody": "00000000000000000000000000000000"}));
         }
-        ([("content-type", "application/x-amz-json-1.0")], json!({"Successful": sent, "Failed": []}).to_string()).into_response()
+        (
+            [("content-type", "application/x-amz-json-1.0")],
+            json!({"Successful": sent, "Failed": []}).to_string(),
+        )
+            .into_response()
     }
 
     /// `PublishBatch`, which only the simulator calls: each event becomes a message when it would have arrived.
     fn sns(&self, body: &[u8]) -> Response {
         let form: BTreeMap<String, String> = url_decoded(body);
         for member in 1..=10 {
-            let Some(event) = form.get(&format!("PublishBatchRequestEntries.member.{member}.Message")) else { continue };
-            let event_type = serde_json::from_str::<Value>(event).ok().and_then(|event| event["eventType"].as_str().map(str::to_owned));
+            let Some(event) = form.get(&format!("PublishBatchRequestEntries.member.{member}.Message")) else {
+                continue;
+            };
+            let event_type = serde_json::from_str::<Value>(event)
+                .ok()
+                .and_then(|event| event["eventType"].as_str().map(str::to_owned));
             let (least, most) = match event_type.as_deref() {
                 Some("Send") => self.timing.send_event_ms,
                 Some("Complaint") => self.timing.complaint_event_ms,
@@ -266,11 +315,17 @@ impl Aws {
 
 fn url_decoded(body: &[u8]) -> BTreeMap<String, String> {
     let uri = format!("http://localhost/?{}", String::from_utf8_lossy(body));
-    reqwest::Url::parse(&uri).map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default()
+    reqwest::Url::parse(&uri)
+        .map(|url| url.query_pairs().into_owned().collect())
+        .unwrap_or_default()
 }
 
 async fn answer(State(aws): State<Arc<Aws>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     match target.split_once('.') {
         Some(("DynamoDB_20120810", operation)) => {
             let cut = aws.count(operation);
@@ -281,13 +336,21 @@ async fn answer(State(aws): State<Arc<Aws>>, method: Method, uri: Uri, headers: 
             lost_if(cut, aws.sqs(operation, &serde_json::from_slice(&body).unwrap_or_default()))
         }
         None if uri.path().starts_with("/v2/email/") => {
-            let operation = if uri.path().ends_with("outbound-bulk-emails") { "SendBulkEmail" } else { "SES" };
+            let operation = if uri.path().ends_with("outbound-bulk-emails") {
+                "SendBulkEmail"
+            } else {
+                "SES"
+            };
             let cut = aws.count(operation);
             lost_if(cut, aws.forward(&aws.ses, method, &uri, headers, body).await)
         }
         // The simulator publishing events is Amazon's own traffic, not a call of ours.
         None if method == Method::POST && uri.path() == "/" => aws.sns(&body),
-        _ => (StatusCode::NOT_IMPLEMENTED, format!("{method} {uri} {target} is not part of the harness's AWS")).into_response(),
+        _ => (
+            StatusCode::NOT_IMPLEMENTED,
+            format!("{method} {uri} {target} is not part of the harness's AWS"),
+        )
+            .into_response(),
     }
 }
 

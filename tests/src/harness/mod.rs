@@ -114,7 +114,11 @@ impl Default for Options {
             // No test waits for its turn.
             ses_max_send_rate: 1_000_000,
             messages_per_second: None,
-            timing: Timing { send_event_ms: (500, 1_500), delivery_event_ms: (1_500, 6_000), complaint_event_ms: (60_000, 120_000) },
+            timing: Timing {
+                send_event_ms: (500, 1_500),
+                delivery_event_ms: (1_500, 6_000),
+                complaint_event_ms: (60_000, 120_000),
+            },
         }
     }
 }
@@ -150,7 +154,10 @@ pub struct Harness {
 
 impl std::fmt::Debug for Harness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Harness").field("endpoint", &self.endpoint).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Harness")
+            .field("endpoint", &self.endpoint)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -272,7 +279,14 @@ impl Harness {
 
     /// Enqueues a chunk.
     pub fn send_chunk(&self, campaign: CampaignId, chunk: u32) {
-        self.send_message(Queue::Email, json!(ChunkMessage { campaign_id: campaign, chunk }).to_string());
+        self.send_message(
+            Queue::Email,
+            json!(ChunkMessage {
+                campaign_id: campaign,
+                chunk
+            })
+            .to_string(),
+        );
     }
 
     /// Messages that failed [`MAX_RECEIVES`] times.
@@ -447,7 +461,11 @@ impl Harness {
     /// # Errors
     /// When the table cannot be read.
     pub async fn chunk(&self, campaign: CampaignId, number: u32) -> Result<ChunkLog, Error> {
-        let chunk = ChunkRef { campaign, channel: Channel::Email, number };
+        let chunk = ChunkRef {
+            campaign,
+            channel: Channel::Email,
+            number,
+        };
         Ok(chunks::log(self.store()?, chunk).await?.0)
     }
 
@@ -514,7 +532,9 @@ impl Harness {
         let records: Vec<i64> = self.stream.iter().map(|item| item.at_ms).collect();
         due.extend(gathered(&records, STREAM_BATCH, STREAM_WINDOW).map(|at| (at, Turn::Stream)));
         let next = due.into_iter().filter(|(_, turn)| wanted(*turn)).min_by_key(|(at, _)| *at);
-        let Some((at, turn)) = next.filter(|(at, _)| *at <= end_ms) else { return Ok(None) };
+        let Some((at, turn)) = next.filter(|(at, _)| *at <= end_ms) else {
+            return Ok(None);
+        };
         NOW_MS.with(|clock| clock.set(at.max(now)));
         match turn {
             Turn::Plan => self.work(Queue::Plan, &workers::campaign_planner::WORKER, 1).await,
@@ -537,7 +557,9 @@ impl Harness {
             None => SENDERS,
         };
         let messages = self.aws.take(Queue::Email, at_once, self.options.shuffled);
-        let batches = messages.into_iter().map(|message| invoke(&self.app, &workers::email_sender::WORKER, vec![message]));
+        let batches = messages
+            .into_iter()
+            .map(|message| invoke(&self.app, &workers::email_sender::WORKER, vec![message]));
         for failed in join_all(batches).await {
             self.fail(Queue::Email, failed);
         }
@@ -554,7 +576,13 @@ impl Harness {
             if message.receive_count >= MAX_RECEIVES {
                 self.dead_letters.push((queue, message));
             } else {
-                self.aws.put_back(queue, QueueMessage { ready_ms: now_ms() + VISIBILITY_MS, ..message });
+                self.aws.put_back(
+                    queue,
+                    QueueMessage {
+                        ready_ms: now_ms() + VISIBILITY_MS,
+                        ..message
+                    },
+                );
             }
         }
     }
@@ -567,7 +595,8 @@ impl Harness {
         if !response.batch_item_failures.is_empty() {
             // Lambda goes on from the first failure; going on from the start of the batch is at least that.
             let later = now_ms() + 1_000;
-            self.stream.splice(0..0, batch.into_iter().map(|item| StreamItem { at_ms: later, ..item }));
+            self.stream
+                .splice(0..0, batch.into_iter().map(|item| StreamItem { at_ms: later, ..item }));
         }
         Ok(())
     }
@@ -582,7 +611,10 @@ impl Harness {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         loop {
-            let answer = self.database.get_records(GetRecordsRequest { shard_iterator: self.shard_iterator.clone(), limit: None })?;
+            let answer = self.database.get_records(GetRecordsRequest {
+                shard_iterator: self.shard_iterator.clone(),
+                limit: None,
+            })?;
             let end = answer.records.is_empty();
             for record in answer.records {
                 let record = serde_json::to_value(record)?;
@@ -666,7 +698,13 @@ fn table_of_template() -> Result<Value, Error> {
     let template: serde_yaml::Value = serde_yaml::from_str(&std::fs::read_to_string(path)?)?;
     let properties = &template["Resources"]["Table"]["Properties"];
     let mut table = json!({"TableName": TABLE});
-    for name in ["BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification"] {
+    for name in [
+        "BillingMode",
+        "AttributeDefinitions",
+        "KeySchema",
+        "GlobalSecondaryIndexes",
+        "StreamSpecification",
+    ] {
         table[name] = serde_json::to_value(&properties[name])?;
     }
     // CloudFormation takes the view type alone for it.
@@ -678,7 +716,10 @@ fn shard_iterator(database: &Database) -> Result<String, Error> {
     let table = database.describe_table(serde_json::from_value(json!({"TableName": TABLE}))?)?;
     let table = serde_json::to_value(table)?;
     let arn = table["Table"]["LatestStreamArn"].as_str().ok_or("the table has no stream")?.to_owned();
-    let stream = database.describe_stream(DescribeStreamRequest { stream_arn: arn.clone(), ..DescribeStreamRequest::default() })?;
+    let stream = database.describe_stream(DescribeStreamRequest {
+        stream_arn: arn.clone(),
+        ..DescribeStreamRequest::default()
+    })?;
     let shard = stream.stream_description.shards.first().ok_or("the stream has no shard")?;
     let answer = database.get_shard_iterator(GetShardIteratorRequest {
         stream_arn: arn,
