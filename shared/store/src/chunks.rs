@@ -151,7 +151,10 @@ async fn plan_one(store: &Store, planned: &PlannedChunk, now: Timestamp) -> Resu
                 asked_at: now,
             };
             // Race: a vendor's code changes during the walk, which is by code, and the walk meets the vendor again.
-            writes.push(put_new(store, item(keys::recipient_of(recipient.id, chunk.campaign), "asked_vendor", &body)?)?);
+            writes.push(put_new(
+                store,
+                item(keys::recipient_of(recipient.id, chunk.campaign), "asked_vendor", &body)?,
+            )?);
         }
         let Transaction::Refused(reasons) = store.transact(writes).await? else {
             return Ok(Planned::Stored);

@@ -59,6 +59,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("PLAN_QUEUE_URL", "http://127.0.0.1:9/000000000000/plan"),
     ("EMAIL_QUEUE_URL", "http://127.0.0.1:9/000000000000/email"),
     ("IMPORT_QUEUE_URL", "http://127.0.0.1:9/000000000000/import"),
+    ("QUEUE_URLS", "http://127.0.0.1:9/000000000000/plan,http://127.0.0.1:9/000000000000/email"),
     ("SIGNING_SECRET_ARN", "arn:aws:secretsmanager:ap-south-1:000000000000:secret:signing"),
     ("BOOTSTRAP_SECRET_ARN", "arn:aws:secretsmanager:ap-south-1:000000000000:secret:bootstrap"),
     ("BOOTSTRAP_ADMIN_EMAIL", "admin@example.org"),
