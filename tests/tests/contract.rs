@@ -406,8 +406,8 @@ fn every_queue_sample_holds_messages_of_its_worker() {
     for worker in catalogue::queue_workers() {
         for body in bodies(worker.name) {
             match worker.name {
-                "workers-campaign-planner" => drop(serde_json::from_str::<workers::messages::PlanMessage>(&body).unwrap()),
-                "workers-email-sender" => assert!(serde_json::from_str::<workers::messages::ChunkMessage>(&body).unwrap().chunk > 0),
+                "workers-campaign-planner" => drop(serde_json::from_str::<domain::work::PlanMessage>(&body).unwrap()),
+                "workers-email-sender" => assert!(serde_json::from_str::<domain::work::ChunkMessage>(&body).unwrap().chunk > 0),
                 "workers-import" => drop(serde_json::from_str::<imports::ImportMessage>(&body).unwrap()),
                 "workers-delivery-events" => assert!(!messaging::ses_events::parse(&body).unwrap().is_empty()),
                 other => panic!("what does {other} read?"),

@@ -1,8 +1,8 @@
 //! `POST /api/v1/campaigns/{id}/execute`.
 
-use domain::CampaignId;
 use domain::campaign::CampaignState;
 use domain::user::Permission;
+use domain::work::PlanMessage;
 use http::Method;
 use messaging::EmailTemplate;
 use runtime::problem::{conflict, invalid};
@@ -31,12 +31,6 @@ struct Executed {
     state: CampaignState,
     /// Where to watch it.
     status_url: String,
-}
-
-/// The message that starts the planner. It carries a name, never the work: the planner reads the table.
-#[derive(Serialize)]
-struct PlanMessage {
-    campaign_id: CampaignId,
 }
 
 /// Starts sending: snapshots the message, plans the audience, answers at once. Calling it again while the campaign is

@@ -10,11 +10,14 @@ use runtime::{Access, ApiError, App, Request, Response, Route, extract, respond}
 use crate::wire::VendorResponse;
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("vendors-create", Method::POST, "/api/v1/vendors", Access::Requires(Permission::VendorsWrite), |app, request| {
-        Box::pin(handle(app, request))
-    })
-    .idempotent();
+pub static ROUTE: Route = Route::new(
+    "vendors-create",
+    Method::POST,
+    "/api/v1/vendors",
+    Access::Requires(Permission::VendorsWrite),
+    |app, request| Box::pin(handle(app, request)),
+)
+.idempotent();
 
 /// Creates a vendor.
 #[utoipa::path(post, path = "/api/v1/vendors", operation_id = "vendors-create", tag = "vendors", request_body = RawVendor,

@@ -5,10 +5,13 @@ use http::Method;
 use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("vendors-delete", Method::DELETE, "/api/v1/vendors/{id}", Access::Requires(Permission::VendorsDelete), |app, request| {
-        Box::pin(handle(app, request))
-    });
+pub static ROUTE: Route = Route::new(
+    "vendors-delete",
+    Method::DELETE,
+    "/api/v1/vendors/{id}",
+    Access::Requires(Permission::VendorsDelete),
+    |app, request| Box::pin(handle(app, request)),
+);
 
 /// Deletes a vendor. What it was asked and what it answered stay on record.
 #[utoipa::path(delete, path = "/api/v1/vendors/{id}", operation_id = "vendors-delete", tag = "vendors",

@@ -7,10 +7,13 @@ use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 use crate::wire::VendorResponse;
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("vendors-get", Method::GET, "/api/v1/vendors/{id}", Access::Requires(Permission::VendorsRead), |app, request| {
-        Box::pin(handle(app, request))
-    });
+pub static ROUTE: Route = Route::new(
+    "vendors-get",
+    Method::GET,
+    "/api/v1/vendors/{id}",
+    Access::Requires(Permission::VendorsRead),
+    |app, request| Box::pin(handle(app, request)),
+);
 
 /// Reads a vendor.
 #[utoipa::path(get, path = "/api/v1/vendors/{id}", operation_id = "vendors-get", tag = "vendors",

@@ -8,10 +8,13 @@ use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 use crate::wire::VendorResponse;
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("vendors-list", Method::GET, "/api/v1/vendors", Access::Requires(Permission::VendorsRead), |app, request| {
-        Box::pin(handle(app, request))
-    });
+pub static ROUTE: Route = Route::new(
+    "vendors-list",
+    Method::GET,
+    "/api/v1/vendors",
+    Access::Requires(Permission::VendorsRead),
+    |app, request| Box::pin(handle(app, request)),
+);
 
 /// Lists vendors by code.
 #[utoipa::path(get, path = "/api/v1/vendors", operation_id = "vendors-list", tag = "vendors",
@@ -24,5 +27,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let vendors = store::vendors::list_by_code(store, &page).await?;
     let total = store.vendor_counts().await?.total;
     let next_cursor = paging::cursor(app, &request, vendors.next).await?;
-    respond::ok(&List { items: vendors.items.into_iter().map(VendorResponse::from).collect(), next_cursor, total: Some(total) })
+    respond::ok(&List {
+        items: vendors.items.into_iter().map(VendorResponse::from).collect(),
+        next_cursor,
+        total: Some(total),
+    })
 }

@@ -8,10 +8,13 @@ use runtime::{Access, ApiError, App, Request, Response, Route, extract, respond}
 use crate::wire::VendorResponse;
 
 /// The route.
-pub static ROUTE: Route =
-    Route::new("vendors-update", Method::PUT, "/api/v1/vendors/{id}", Access::Requires(Permission::VendorsWrite), |app, request| {
-        Box::pin(handle(app, request))
-    });
+pub static ROUTE: Route = Route::new(
+    "vendors-update",
+    Method::PUT,
+    "/api/v1/vendors/{id}",
+    Access::Requires(Permission::VendorsWrite),
+    |app, request| Box::pin(handle(app, request)),
+);
 
 /// Replaces a vendor's particulars. The MSME status is not among them: it changes by evidence only.
 #[utoipa::path(put, path = "/api/v1/vendors/{id}", operation_id = "vendors-update", tag = "vendors", request_body = RawVendor,

@@ -26,8 +26,23 @@ pub struct VendorResponse {
 
 impl VendorResponse {
     pub(crate) fn new(vendor: Vendor, warnings: Vec<VendorWarning>) -> Self {
-        let Vendor { id, profile, msme_status, origin: _, created_at, updated_at, version: _ } = vendor;
-        Self { id: id.to_string(), profile, msme_status, created_at, updated_at, warnings }
+        let Vendor {
+            id,
+            profile,
+            msme_status,
+            origin: _,
+            created_at,
+            updated_at,
+            version: _,
+        } = vendor;
+        Self {
+            id: id.to_string(),
+            profile,
+            msme_status,
+            created_at,
+            updated_at,
+            warnings,
+        }
     }
 }
 

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use domain::campaign::{Campaign, CampaignState};
 use domain::delivery::{CHUNK_SIZE, Channel, Recipient};
+use domain::work::{ChunkMessage, PlanMessage};
 use runtime::{App, Message, Outgoing, RecordError, Var, Worker};
 use store::chunks::{self, ChunkState, PlannedChunk};
 use store::{ChunkRef, Store, StoreError, audience, campaigns};
 
 use crate::each::each;
-use crate::messages::{ChunkMessage, PlanMessage};
 use crate::progress_aggregator::advance;
 
 /// The worker.
@@ -145,4 +145,3 @@ async fn enqueue(app: &App, campaign: &Campaign, numbers: impl Iterator<Item = u
         .collect();
     runtime::send(app, Var::EmailQueueUrl, correlation_id, &messages).await
 }
-

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use domain::CampaignId;
 use domain::campaign::CampaignState;
-use domain::delivery::{AttemptResult, ChunkLog, MAX_ATTEMPTS, Outcome, OutcomePack, Recipient};
+use domain::delivery::{AttemptResult, Channel, ChunkLog, MAX_ATTEMPTS, Outcome, OutcomePack, Recipient};
 use domain::links::{Link, Purpose};
+use domain::work::ChunkMessage;
 use jiff::SignedDuration;
 use messaging::{CampaignContext, EmailTemplate, EntryResult, OutgoingEmail, SendError, Ses, Variables, Wait};
 use runtime::{App, KeyUse, Message, Metrics, Outgoing, RecordError, Var, Worker};
@@ -20,7 +21,6 @@ use store::{ChunkRef, StoreError, campaigns};
 use tokio::sync::Mutex;
 
 use crate::each::each;
-use crate::messages::ChunkMessage;
 
 /// The worker.
 pub static WORKER: Worker = Worker {
@@ -58,7 +58,16 @@ pub enum Step {
 
 async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
     let body: ChunkMessage = message.json()?;
-    match send_chunk(app, body.chunk()).await? {
+    match send_chunk(
+        app,
+        ChunkRef {
+            campaign: body.campaign_id,
+            channel: Channel::Email,
+            number: body.chunk,
+        },
+    )
+    .await?
+    {
         Step::Done => Ok(()),
         // A new message instead of a failure: waiting must not use up the receive count.
         Step::Again(delay_secs) => runtime::send(app, Var::EmailQueueUrl, &message.correlation_id, &[Outgoing { body, delay_secs }]).await,

@@ -4,7 +4,6 @@ pub mod campaign_planner;
 pub mod delivery_events;
 pub mod email_sender;
 pub mod import;
-pub mod messages;
 pub mod progress_aggregator;
 
 mod each;

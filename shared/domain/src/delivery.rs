@@ -70,7 +70,15 @@ pub struct Recipient {
 
 impl From<Vendor> for Recipient {
     fn from(vendor: Vendor) -> Self {
-        let Vendor { id, profile, msme_status: _, origin: _, created_at: _, updated_at: _, version: _ } = vendor;
+        let Vendor {
+            id,
+            profile,
+            msme_status: _,
+            origin: _,
+            created_at: _,
+            updated_at: _,
+            version: _,
+        } = vendor;
         // Destructured in full, so that a new field of a vendor is either taken along or left out on purpose.
         let VendorProfile {
             vendor_code,

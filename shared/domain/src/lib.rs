@@ -13,6 +13,7 @@ pub mod template;
 pub mod user;
 pub mod vendor;
 pub mod vendor_record;
+pub mod work;
 
 pub use ids::{CampaignId, ImportId, InvalidId, ResponseId, TemplateId, UserId, VendorId};
 pub use vendor::FieldError;

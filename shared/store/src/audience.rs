@@ -1,11 +1,10 @@
 //! Walking a campaign's audience, page by page, from any place it was left.
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use domain::VendorId;
 use domain::campaign::Audience;
 use domain::vendor_record::Vendor;
 
-use crate::client::{Item, key_item};
+use crate::client::key_item;
 use crate::{PageRequest, Store, StoreError, keys, vendors};
 
 /// Vendors per page: about 500 KB, within the 1 MB of a query.
@@ -77,32 +76,10 @@ async fn by_id(store: &Store, ids: &[VendorId], place: Option<&str>) -> Result<S
     ids.dedup();
     let start = place.map_or(0, |place| ids.partition_point(|id| id.to_string().as_str() <= place));
     let stretch = &ids[start..ids.len().min(start + 100)];
-    let mut wanted: Vec<Item> = stretch.iter().map(|id| key_item(keys::vendor(*id))).collect();
-    let mut found = Vec::with_capacity(wanted.len());
-    for attempt in 0_u32.. {
-        if wanted.is_empty() {
-            break;
-        }
-        if attempt > 6 {
-            return Err(StoreError::Throttled);
-        }
-        let keys = KeysAndAttributes::builder()
-            .set_keys(Some(std::mem::take(&mut wanted)))
-            .consistent_read(true)
-            .build()
-            .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-        let output = store.client.batch_get_item().request_items(&store.table, keys).send().await?;
-        for item in output.responses.and_then(|mut tables| tables.remove(&store.table)).unwrap_or_default() {
-            found.extend(vendors::from_item(item)?);
-        }
-        wanted = output
-            .unprocessed_keys
-            .and_then(|mut tables| tables.remove(&store.table))
-            .map(|keys| keys.keys)
-            .unwrap_or_default();
-        if !wanted.is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(50 << attempt)).await;
-        }
+    let wanted = stretch.iter().map(|id| key_item(keys::vendor(*id))).collect();
+    let mut found = Vec::with_capacity(stretch.len());
+    for item in store.get_all(wanted).await? {
+        found.extend(vendors::from_item(item)?);
     }
     found.sort_by_key(|vendor| vendor.id);
     let next = (start + stretch.len() < ids.len())

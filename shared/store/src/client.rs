@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, PutRequest, TransactWriteItem, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, KeysAndAttributes, PutRequest, TransactWriteItem, WriteRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -215,6 +215,36 @@ impl Store {
                 None => return Ok(all),
             }
         }
+    }
+
+    /// Reads up to 100 items, consistently, until none is left unprocessed. What is not there is left out; the order is not kept.
+    pub(crate) async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut wanted = keys;
+        let mut found = Vec::with_capacity(wanted.len());
+        for attempt in 0_u32.. {
+            if wanted.is_empty() {
+                break;
+            }
+            if attempt > 6 {
+                return Err(StoreError::Throttled);
+            }
+            if attempt > 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(25 << attempt)).await;
+            }
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(wanted))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+            let output = self.client.batch_get_item().request_items(&self.table, keys).send().await?;
+            found.extend(output.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default());
+            wanted = output
+                .unprocessed_keys
+                .and_then(|mut tables| tables.remove(&self.table))
+                .map(|keys| keys.keys)
+                .unwrap_or_default();
+        }
+        Ok(found)
     }
 
     /// Writes items that may be overwritten with themselves, 25 a call, until none is left unprocessed.

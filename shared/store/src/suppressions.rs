@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use domain::delivery::Channel;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -69,36 +68,16 @@ pub(crate) async fn read_with(
 
     let mut suppressed = HashMap::new();
     let mut other = None;
-    for attempt in 0_u32.. {
-        let keys = KeysAndAttributes::builder()
-            .set_keys(Some(std::mem::take(&mut wanted)))
-            .consistent_read(true)
-            .build()
-            .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-        let output = store.client.batch_get_item().request_items(&store.table, keys).send().await?;
-        for found in output.responses.and_then(|mut tables| tables.remove(&store.table)).unwrap_or_default() {
-            let pk = found.get("pk").and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default();
-            if pk == extra_pk {
-                other = Some(found);
-            } else {
-                let suppression: Suppression = read(found)?;
-                for address in by_pk.get(&pk).into_iter().flatten() {
-                    suppressed.insert(address.clone(), suppression.clone());
-                }
+    for found in store.get_all(wanted).await? {
+        let pk = found.get("pk").and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default();
+        if pk == extra_pk {
+            other = Some(found);
+        } else {
+            let suppression: Suppression = read(found)?;
+            for address in by_pk.get(&pk).into_iter().flatten() {
+                suppressed.insert(address.clone(), suppression.clone());
             }
         }
-        wanted = output
-            .unprocessed_keys
-            .and_then(|mut tables| tables.remove(&store.table))
-            .map(|keys| keys.keys)
-            .unwrap_or_default();
-        if wanted.is_empty() {
-            break;
-        }
-        if attempt == 6 {
-            return Err(StoreError::Throttled);
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50 << attempt)).await;
     }
     Ok((suppressed, other))
 }

@@ -1,6 +1,6 @@
 //! Users, their credentials and sessions.
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use domain::UserId;
 use domain::user::User;
 use jiff::Timestamp;
@@ -104,7 +104,10 @@ pub async fn find_credentials(store: &Store, email: &str) -> Result<Option<(User
     // An unknown e-mail costs the same reads as a known one, so that the time it takes tells nothing.
     let marker = store.get::<Marker>(keys::email_marker(email)).await?;
     let id = marker.map_or(UserId::from_ulid(Ulid::nil()), |marker| marker.user_id);
-    let (user, credentials) = (store.get::<User>(keys::user(id)).await?, store.get::<Credentials>(keys::credentials(id)).await?);
+    let (user, credentials) = (
+        store.get::<User>(keys::user(id)).await?,
+        store.get::<Credentials>(keys::credentials(id)).await?,
+    );
     Ok(user.zip(credentials).map(|(user, credentials)| (user, credentials.password_hash)))
 }
 
@@ -180,18 +183,9 @@ pub async fn open_session(store: &Store, user: UserId, family: Ulid, session: &S
 /// # Errors
 /// When the table cannot be read.
 pub async fn find_with_session(store: &Store, user: UserId, family: Ulid) -> Result<Option<(User, Session)>, StoreError> {
-    let keys = KeysAndAttributes::builder()
-        .keys(key_item(keys::user(user)))
-        .keys(key_item(keys::session(user, family)))
-        .consistent_read(true)
-        .build()
-        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-    let output = store.client.batch_get_item().request_items(&store.table, keys).send().await?;
-    if output.unprocessed_keys.is_some_and(|tables| !tables.is_empty()) {
-        return Err(StoreError::Throttled);
-    }
+    let keys = vec![key_item(keys::user(user)), key_item(keys::session(user, family))];
     let (mut found_user, mut found_session) = (None, None);
-    for item in output.responses.and_then(|mut tables| tables.remove(&store.table)).unwrap_or_default() {
+    for item in store.get_all(keys).await? {
         match item.get("entity").and_then(|entity| entity.as_s().ok()).map(String::as_str) {
             Some("user") => found_user = Some(read(item)?),
             Some("session") => found_session = Some(read(item)?),
