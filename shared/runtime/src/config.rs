@@ -88,6 +88,11 @@ pub struct ConfigError {
     pub problem: &'static str,
 }
 
+/// What `RUST_LOG` asks for, if anything.
+pub(crate) fn log_levels() -> Option<String> {
+    std::env::var("RUST_LOG").ok()
+}
+
 /// Where the AWS services are and who we are there.
 #[derive(Debug, Clone, Default)]
 pub struct AwsEnvironment {

@@ -3,23 +3,29 @@
 use std::io::Write as _;
 
 use serde_json::{Map, Value, json};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The CloudWatch namespace of the product's own metrics.
 pub const NAMESPACE: &str = "MsmeCampaignCentral";
 
-/// Writes logs as JSON lines. Called once, by the serve functions.
+/// Writes logs as JSON lines. Called once, by the serve functions. `RUST_LOG` takes `target=level` pairs and a level for the rest.
 pub(crate) fn init() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,lambda_runtime=warn"));
-    // A second call (tests in one process) keeps the first subscriber.
-    let _ = tracing_subscriber::fmt()
+    let levels = crate::config::log_levels().and_then(|levels| levels.parse::<Targets>().ok());
+    let levels = levels.unwrap_or_else(|| {
+        Targets::new()
+            .with_default(LevelFilter::INFO)
+            .with_target("lambda_runtime", LevelFilter::WARN)
+    });
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
-        .with_target(false)
-        .with_env_filter(filter)
-        .try_init();
+        .with_target(false);
+    // A second call (tests in one process) keeps the first subscriber.
+    let _ = tracing_subscriber::registry().with(lines).with(levels).try_init();
 }
 
 /// Counts of one moment, written as one CloudWatch Embedded Metric Format line.

@@ -22,6 +22,7 @@ use domain::delivery::{Channel, ChunkLog, Counts, RecipientStatus};
 use domain::template::EmailContent;
 use domain::vendor::{MsmeStatus, RawVendor, VendorProfile};
 use domain::vendor_record::Vendor;
+use domain::work::{ChunkMessage, PlanMessage};
 use domain::{CampaignId, TemplateId, UserId, VendorId};
 use dynoxide::Database;
 use dynoxide::actions::describe_stream::DescribeStreamRequest;
@@ -35,7 +36,6 @@ use store::campaigns::MessageSnapshot;
 use store::chunks::{self, ChunkSummary};
 use store::{ChunkRef, Store};
 use tokio::net::TcpListener;
-use workers::messages::{ChunkMessage, PlanMessage};
 
 pub use aws::{Queue, QueueMessage};
 
@@ -621,11 +621,9 @@ impl Harness {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        loop {
-            let answer = self.database.get_records(GetRecordsRequest {
-                shard_iterator: self.shard_iterator.clone(),
-                limit: None,
-            })?;
+        let position = self.shard_iterator.get_mut().unwrap_or_else(PoisonError::into_inner);
+        while let Some(shard_iterator) = position.clone() {
+            let answer = self.database.get_records(GetRecordsRequest { shard_iterator, limit: None })?;
             let end = answer.records.is_empty();
             for record in answer.records {
                 let record = serde_json::to_value(record)?;
@@ -702,27 +700,24 @@ fn app(endpoint: &str, options: &Options, keys: &SigningKeys) -> Result<App, Err
     Ok(App::new(config).with_clock(clock).with_signing_keys(keys.clone()))
 }
 
-/// `CreateTable` as CloudFormation would ask it, from the template the stack is deployed from.
-fn table_of_template() -> Result<Value, Error> {
+/// What the template the stack is deployed from says of the table.
+fn table_of_template(names: &[&str]) -> Result<Value, Error> {
     let path: PathBuf = crate::bench::workspace_root().join("template.yaml");
     let template: serde_yaml::Value = serde_yaml::from_str(&std::fs::read_to_string(path)?)?;
     let properties = &template["Resources"]["Table"]["Properties"];
     let mut table = json!({"TableName": TABLE});
-    for name in [
-        "BillingMode",
-        "AttributeDefinitions",
-        "KeySchema",
-        "GlobalSecondaryIndexes",
-        "StreamSpecification",
-    ] {
+    for name in names {
         table[name] = serde_json::to_value(&properties[name])?;
     }
-    // CloudFormation takes the view type alone for it.
-    table["StreamSpecification"]["StreamEnabled"] = true.into();
     Ok(table)
 }
 
-fn shard_iterator(database: &Database) -> Result<String, Error> {
+/// Opens the table's stream and gives its beginning.
+fn open_stream(database: &Database) -> Result<String, Error> {
+    let mut change = table_of_template(&["StreamSpecification"])?;
+    // CloudFormation takes the view type alone for it.
+    change["StreamSpecification"]["StreamEnabled"] = true.into();
+    database.update_table(serde_json::from_value(change)?)?;
     let table = database.describe_table(serde_json::from_value(json!({"TableName": TABLE}))?)?;
     let table = serde_json::to_value(table)?;
     let arn = table["Table"]["LatestStreamArn"].as_str().ok_or("the table has no stream")?.to_owned();
