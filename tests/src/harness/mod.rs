@@ -418,14 +418,20 @@ impl Harness {
             campaign_name: campaign.content.name.clone(),
             deadline: campaign.content.deadline,
         };
-        let mut shard_iterator = self.shard_iterator.lock().unwrap_or_else(PoisonError::into_inner);
-        if shard_iterator.is_none() {
-            // Nothing before passes the filter, and dynoxide's stream takes longer with every record it holds.
-            *shard_iterator = Some(open_stream(&self.database)?);
-        }
-        drop(shard_iterator);
+        {
+            self.follow_stream()?;
         store::campaigns::start(self.store()?, campaign, &message, self.app.now()).await?;
         self.send_plan(campaign.id);
+        Ok(())
+    }
+
+    /// Opens the stream, unless it is open. Nothing before the first *execute* passes the template's filter, and dynoxide's
+    /// stream takes longer with every record it holds.
+    fn follow_stream(&self) -> Result<(), Error> {
+        let mut shard_iterator = self.shard_iterator.lock().unwrap_or_else(PoisonError::into_inner);
+        if shard_iterator.is_none() {
+            *shard_iterator = Some(open_stream(&self.database)?);
+        }
         Ok(())
     }
 
