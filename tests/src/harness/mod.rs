@@ -418,8 +418,7 @@ impl Harness {
             campaign_name: campaign.content.name.clone(),
             deadline: campaign.content.deadline,
         };
-        {
-            self.follow_stream()?;
+        self.follow_stream()?;
         store::campaigns::start(self.store()?, campaign, &message, self.app.now()).await?;
         self.send_plan(campaign.id);
         Ok(())
