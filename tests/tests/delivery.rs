@@ -849,3 +849,13 @@ async fn who_is_asked_is_settled_by_the_plan() {
     let to: BTreeSet<String> = harness.simulator.messages().into_iter().flat_map(|message| message.to).collect();
     assert_eq!(to, (1..=3).map(|n| format!("vendor{n}@example.in")).collect());
 }
+
+#[tokio::test]
+async fn a_chunk_that_waited_past_the_deadline_is_not_sent() {
+    let (mut harness, campaign) = planned(3).await;
+    let deadline = harness.campaign(campaign).await.unwrap().content.deadline;
+    harness.advance(deadline.duration_since(harness.app().now()));
+    harness.drain().await.unwrap();
+    check(&harness, campaign, &[(RecipientClass::Skipped, 3)]).await;
+    assert!(harness.simulator.messages().is_empty(), "its link would open nothing");
+}

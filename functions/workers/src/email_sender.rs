@@ -312,6 +312,11 @@ async fn prepare(
                 .push(without_message(AttemptResult::Suppressed, suppression.reason.clone()));
             continue;
         }
+        if message.snapshot.deadline <= app.now() {
+            // A chunk that waited past the deadline, behind a quota or a pause: its form link would open nothing.
+            batch.outcomes.push(without_message(AttemptResult::Skipped, "deadline_passed".into()));
+            continue;
+        }
         let form_url = link(Purpose::Form, "f", &recipient, message.snapshot.deadline);
         let unsubscribe_url = link(Purpose::Unsubscribe, "unsubscribe", &recipient, app.now() + UNSUBSCRIBE);
         let context = CampaignContext {

@@ -36,9 +36,9 @@ pub enum Reservation {
 pub async fn reserve(store: &Store, rate: Rate<'_>, units: u32, now: Timestamp) -> Result<Reservation, StoreError> {
     let now_micros = now.as_microsecond();
     let cost = rate.unit_micros.saturating_mul(i64::from(units));
-    // Most callers find the item idle, most senders find it busy; both forms are one conditional write, so a wrong
-    // first guess costs one more call and nothing else.
-    let mut idle = rate.horizon_micros < cost.saturating_mul(4);
+    // Who asks for little finds the item idle (a caller), who asks for a good part of the horizon finds it busy (a
+    // sender). Both forms are one conditional write, so a wrong first guess costs one more call and nothing else.
+    let mut idle = cost.saturating_mul(20) < rate.horizon_micros;
     for _ in 0..8 {
         let update = store
             .client

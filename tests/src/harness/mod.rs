@@ -53,13 +53,13 @@ const START_MS: i64 = 1_793_593_800_000;
 /// Chunks sent at once.
 pub const SENDERS: usize = 10;
 /// Events in a batch.
-pub const EVENT_BATCH: usize = 100;
+pub const EVENT_BATCH: usize = 500;
 /// How long a batch of events gathers.
 pub const EVENT_WINDOW: Duration = Duration::from_secs(2);
 /// Stream records in a batch.
 pub const STREAM_BATCH: usize = 1_000;
 /// How long a batch of stream records gathers.
-pub const STREAM_WINDOW: Duration = Duration::from_secs(5);
+pub const STREAM_WINDOW: Duration = Duration::from_secs(10);
 /// How often a message is received before it is a dead letter.
 pub const MAX_RECEIVES: u32 = 5;
 
