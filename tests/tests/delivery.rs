@@ -295,6 +295,7 @@ async fn a_planner_killed_at_any_call_leaves_nobody_out() {
         harness.send_plan(campaign);
         harness.drain().await.unwrap();
         check(&harness, campaign, &[(RecipientClass::Delivered, 120)]).await;
+        assert_eq!(state(&harness, campaign).await, CampaignState::Collecting, "killed at call {calls}");
         for vendor in &vendors {
             let asked = responses::asked(harness.store().unwrap(), vendor.id, campaign).await.unwrap();
             assert!(

@@ -83,7 +83,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         }
     }
     let message = Outgoing {
-        body: PlanMessage { campaign_id: campaign.id },
+        body: PlanMessage::new(campaign.id),
         delay_secs: 0,
     };
     runtime::send(app, Var::PlanQueueUrl, &request.correlation_id, &[message])

@@ -59,7 +59,8 @@ struct ClassLink {
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let campaign = campaigns::get(app.store()?, request.id("id")?).await?;
     let counts = Progress::of(app, &campaign).await?.counts;
-    let balanced = counts.is_balanced() && (campaign.planned_at.is_none() || counts.targeted == campaign.targeted);
+    let account_balanced = counts.is_balanced();
+    let balanced = account_balanced && campaign.planned_at.is_some() && counts.targeted == campaign.targeted;
     let recipients = RecipientClass::ALL
         .into_iter()
         .map(|class| ClassLink {
@@ -74,7 +75,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         channels: vec![Account {
             channel: Channel::Email,
             counts,
-            balanced,
+            balanced: account_balanced,
             recipients,
         }],
         balanced,

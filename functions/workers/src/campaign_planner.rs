@@ -34,22 +34,41 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
         Err(StoreError::NotFound) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if campaign.state != CampaignState::Planning || campaign.planned_at.is_some() {
+    if campaign.planned_at.is_some() {
+        // The planner before us may have died between the last writes of a complete plan: each of them may be repeated.
+        return match campaign.state {
+            CampaignState::Planning | CampaignState::Sending => finish(app, app.store()?, &campaign).await,
+            _ => Ok(()),
+        };
+    }
+    if campaign.state != CampaignState::Planning {
         return Ok(());
     }
-    if plan_until(app, &campaign, &message.correlation_id, Instant::now() + BUDGET).await? == Progress::OutOfTime {
-        runtime::send(app, Var::PlanQueueUrl, &message.correlation_id, &[Outgoing { body: plan, delay_secs: 0 }]).await?;
+    match plan_until(app, &campaign, plan.read_through, &message.correlation_id, Instant::now() + BUDGET).await? {
+        Progress::Complete => Ok(()),
+        Progress::OutOfTime { read_through } => {
+            let body = PlanMessage {
+                read_through: Some(read_through),
+                ..plan
+            };
+            runtime::send(app, Var::PlanQueueUrl, &message.correlation_id, &[Outgoing { body, delay_secs: 0 }]).await
+        }
     }
-    Ok(())
 }
 
 #[derive(PartialEq, Eq)]
 enum Progress {
     Complete,
-    OutOfTime,
+    OutOfTime { read_through: String },
 }
 
-async fn plan_until(app: &App, campaign: &Campaign, correlation_id: &str, deadline: Instant) -> Result<Progress, RecordError> {
+async fn plan_until(
+    app: &App,
+    campaign: &Campaign,
+    mut read_through: Option<String>,
+    correlation_id: &str,
+    deadline: Instant,
+) -> Result<Progress, RecordError> {
     let store = app.store()?;
     'restart: loop {
         let last = chunks::last_planned(store, campaign.id).await?;
@@ -63,13 +82,14 @@ async fn plan_until(app: &App, campaign: &Campaign, correlation_id: &str, deadli
         enqueue(app, campaign, stranded, correlation_id).await?;
 
         let mut number = last.first().map_or(0, |chunk| chunk.number);
-        let mut place = last.first().map(|chunk| chunk.planned_through.clone());
+        let mut place = read_through.take().or_else(|| last.first().map(|chunk| chunk.planned_through.clone()));
         let mut waiting: Vec<(Recipient, String)> = Vec::new();
         loop {
             let stretch = audience::walk(store, &campaign.content.audience, place.as_deref()).await?;
             waiting.extend(stretch.vendors.into_iter().map(|(vendor, place)| (Recipient::from(vendor), place)));
             let done = stretch.next.is_none();
-            while waiting.len() >= CHUNK_SIZE * chunks::PLAN_BATCH || (done && !waiting.is_empty()) {
+            let late = Instant::now() > deadline;
+            while waiting.len() >= CHUNK_SIZE * chunks::PLAN_BATCH || ((done || late) && !waiting.is_empty()) {
                 let batch: Vec<_> = waiting.drain(..waiting.len().min(CHUNK_SIZE * chunks::PLAN_BATCH)).collect();
                 let planned = pack(campaign, number, batch);
                 number += u32::try_from(planned.len())?;
@@ -80,12 +100,9 @@ async fn plan_until(app: &App, campaign: &Campaign, correlation_id: &str, deadli
                 enqueue(app, campaign, planned.iter().map(|planned| planned.chunk.number), correlation_id).await?;
             }
             match stretch.next {
+                Some(read_through) if late => return Ok(Progress::OutOfTime { read_through }),
                 Some(next) => place = Some(next),
                 None => break,
-            }
-            // What waits here was read but not planned; the next planner reads it again.
-            if Instant::now() > deadline {
-                return Ok(Progress::OutOfTime);
             }
         }
         finish(app, store, campaign).await?;

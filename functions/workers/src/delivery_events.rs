@@ -33,7 +33,7 @@ async fn handle(app: &App, messages: Vec<Message>) -> Vec<RecordFailure> {
         let mut suppressed = Ok(());
         for parsed in &events {
             if let (Some(address), Some(reason)) = (&parsed.address, parsed.suppress) {
-                suppressed = suppress(app, address, reason, &parsed.event).await;
+                suppressed = suppressed.and(suppress(app, address, reason, &parsed.event).await);
             }
         }
         match suppressed {

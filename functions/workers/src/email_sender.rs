@@ -92,23 +92,18 @@ pub async fn send_chunk(app: &App, chunk: ChunkRef) -> Result<Step, RecordError>
         Err(error) => return Err(error.into()),
     };
 
-    let (log, _) = chunks::log(store, chunk).await?;
-    let unsent: Vec<Recipient> = log.unsent().into_iter().cloned().collect();
-    let addresses: Vec<String> = unsent.iter().filter_map(|recipient| recipient.email.clone()).collect();
-    let check = chunks::check_before_send(store, chunk, &addresses).await?;
-    if !check.campaign.state.allows_sending() {
-        // Paused, halted or cancelled: the chunk stays pending, and *resume* enqueues what is pending.
-        chunks::release(store, chunk, token).await?;
-        return Ok(Step::Done);
-    }
-
-    let to_send = addresses.iter().filter(|address| !check.suppressed.contains_key(*address)).count();
-    if let Some(wait_secs) = pace(app, to_send).await? {
-        chunks::release(store, chunk, token).await?;
-        return Ok(Step::Again(wait_secs));
-    }
-
-    let mut batch = prepare(app, chunk, unsent, &check.suppressed).await?;
+    let mut batch = match make_ready(app, chunk).await {
+        Ok(Ready::Send(batch)) => batch,
+        Ok(Ready::Not(step)) => {
+            chunks::release(store, chunk, token).await?;
+            return Ok(step);
+        }
+        // Nothing left yet, and that is certain: the chunk goes back as it was, and the message comes again.
+        Err(error) => {
+            chunks::release(store, chunk, token).await?;
+            return Err(error);
+        }
+    };
     let mut stop = None;
     let mut wait = None;
     let results = if batch.outgoing.is_empty() {
@@ -159,7 +154,7 @@ pub async fn send_chunk(app: &App, chunk: ChunkRef) -> Result<Step, RecordError>
         record(app, chunk, token, &pack, next).await?;
     }
     if let Some(reason) = stop {
-        halt(app, chunk.campaign, check.campaign.state, &reason).await?;
+        halt(app, chunk.campaign, &reason).await?;
         return Ok(Step::Done);
     }
     Ok(if again {
@@ -169,14 +164,41 @@ pub async fn send_chunk(app: &App, chunk: ChunkRef) -> Result<Step, RecordError>
     })
 }
 
-/// Stops the campaign with a reason an operator can act on.
-async fn halt(app: &App, campaign: CampaignId, from: CampaignState, reason: &str) -> Result<(), RecordError> {
-    tracing::error!(campaign_id = %campaign, reason, "campaign halted");
-    match campaigns::transition(app.store()?, campaign, from, CampaignState::Halted, Some(reason), app.now()).await {
-        // Someone else moved it meanwhile; if it still sends, the next chunk meets the same refusal.
-        Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
-        Err(error) => Err(error.into()),
+enum Ready {
+    Send(Batch),
+    Not(Step),
+}
+
+/// Everything before the provider call: checks, pacing, rendering.
+async fn make_ready(app: &App, chunk: ChunkRef) -> Result<Ready, RecordError> {
+    let store = app.store()?;
+    let (log, _) = chunks::log(store, chunk).await?;
+    let unsent: Vec<Recipient> = log.unsent().into_iter().cloned().collect();
+    let addresses: Vec<String> = unsent.iter().filter_map(|recipient| recipient.email.clone()).collect();
+    let check = chunks::check_before_send(store, chunk, &addresses).await?;
+    if !check.campaign.state.allows_sending() {
+        // Paused, halted or cancelled: the chunk stays pending, and *resume* enqueues what is pending.
+        return Ok(Ready::Not(Step::Done));
     }
+    let to_send = addresses.iter().filter(|address| !check.suppressed.contains_key(*address)).count();
+    if let Some(wait_secs) = pace(app, to_send).await? {
+        return Ok(Ready::Not(Step::Again(wait_secs)));
+    }
+    Ok(Ready::Send(prepare(app, chunk, unsent, &check.suppressed).await?))
+}
+
+/// Stops the campaign with a reason an operator can act on.
+async fn halt(app: &App, campaign: CampaignId, reason: &str) -> Result<(), RecordError> {
+    tracing::error!(campaign_id = %campaign, reason, "campaign halted");
+    // The planner may finish while SES answers, so the campaign may be in either state; it only moves forward.
+    for from in [CampaignState::Planning, CampaignState::Sending] {
+        match campaigns::transition(app.store()?, campaign, from, CampaignState::Halted, Some(reason), app.now()).await {
+            Ok(_) => break,
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// The claim before ours ran out: its sender may have sent anything or nothing.

@@ -279,9 +279,9 @@ async fn try_claim(
 /// Gives a claim back without an attempt: paced out, or the campaign may not send now.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when the claim is not ours any more.
+/// When the table cannot be written. A claim that is not ours any more is fine: released by a retried call, or taken over.
 pub async fn release(store: &Store, chunk: ChunkRef, token: Ulid) -> Result<(), StoreError> {
-    store
+    let result = store
         .client
         .update_item()
         .table_name(&store.table)
@@ -295,8 +295,11 @@ pub async fn release(store: &Store, chunk: ChunkRef, token: Ulid) -> Result<(), 
         .expression_attribute_values(":token", s(token.to_string()))
         .expression_attribute_values(":minus", n(-1))
         .send()
-        .await?;
-    Ok(())
+        .await;
+    match result.map_err(StoreError::from) {
+        Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Everything known of a chunk, and how many items said it.

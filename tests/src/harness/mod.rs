@@ -279,7 +279,7 @@ impl Harness {
 
     /// Enqueues a campaign's plan, as *execute* does.
     pub fn send_plan(&self, campaign: CampaignId) {
-        self.send_message(Queue::Plan, json!(PlanMessage { campaign_id: campaign }).to_string());
+        self.send_message(Queue::Plan, json!(PlanMessage::new(campaign)).to_string());
     }
 
     /// Enqueues a chunk.
