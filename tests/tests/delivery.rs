@@ -860,3 +860,15 @@ async fn a_chunk_that_waited_past_the_deadline_is_not_sent() {
     check(&harness, campaign, &[(RecipientClass::Skipped, 3)]).await;
     assert!(harness.simulator.messages().is_empty(), "its link would open nothing");
 }
+
+#[tokio::test]
+async fn an_error_before_anything_was_sent_makes_nobody_unknown() {
+    let (mut harness, campaign) = planned(12).await;
+    // As often as the SDK tries.
+    for _ in 0..4 {
+        harness.lose_next_answer("BatchGetItem");
+    }
+    harness.drain().await.unwrap();
+    check(&harness, campaign, &[(RecipientClass::Delivered, 12)]).await;
+    assert_eq!(bulk_sends(&harness), 1);
+}

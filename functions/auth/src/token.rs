@@ -1,14 +1,12 @@
 //! The tokens a session is made of.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::UserId;
+use domain::hash::sha256_hex;
 use domain::user::{Role, User};
 use runtime::{ACCESS_TOKEN_SECS, ApiError, App};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use ulid::Ulid;
 use utoipa::ToSchema;
 
@@ -52,12 +50,7 @@ impl RefreshToken {
     /// The hash that is stored. A secret of 256 random bits needs no salt and no slow hash, and comparing hashes of it
     /// tells an attacker nothing.
     pub(crate) fn hash(&self) -> String {
-        Sha256::digest(self.secret.as_bytes())
-            .iter()
-            .fold(String::with_capacity(64), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        sha256_hex(self.secret.as_bytes())
     }
 
     /// The token as the client keeps it.

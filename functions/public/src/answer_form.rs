@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use runtime::problem::{bad_request, conflict};
 use runtime::{Access, ApiError, App, Request, Response, Route, Var, extract, respond};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use store::StoreError;
 use store::responses::Submitted;
 use utoipa::ToSchema;
@@ -115,12 +114,7 @@ fn relevant(given: RawDeclaration) -> RawDeclaration {
 
 /// Evidence of where an answer came from, comparable within a campaign, without keeping the address.
 fn source_hash(asking: &Asking, source_ip: &str) -> String {
-    use std::fmt::Write as _;
-    let digest = Sha256::digest(format!("declaration-source/{}/{source_ip}", asking.link.campaign));
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    domain::hash::sha256_hex(format!("declaration-source/{}/{source_ip}", asking.link.campaign).as_bytes())
 }
 
 fn answered_before(request: &Request, organisation: &str, asking: &Asking) -> Result<Response, ApiError> {

@@ -77,11 +77,6 @@ impl CampaignState {
         }
     }
 
-    /// The states a campaign may come from into `next`.
-    pub fn sources_of(next: CampaignState) -> impl Iterator<Item = CampaignState> {
-        Self::ALL.into_iter().filter(move |from| from.may_become(next))
-    }
-
     /// Whether messages may still leave: checked by the sender before every provider call.
     pub const fn allows_sending(self) -> bool {
         matches!(self, CampaignState::Planning | CampaignState::Sending)
@@ -248,7 +243,10 @@ mod tests {
     #[test]
     fn a_fresh_draft_can_be_executed_and_only_collecting_completes() {
         assert!(CampaignState::Draft.may_become(CampaignState::Planning));
-        let sources: Vec<_> = CampaignState::sources_of(CampaignState::Completed).collect();
+        let sources: Vec<_> = CampaignState::ALL
+            .into_iter()
+            .filter(|from| from.may_become(CampaignState::Completed))
+            .collect();
         assert_eq!(sources, [CampaignState::Collecting]);
     }
 

@@ -5,6 +5,7 @@
 pub mod campaign;
 pub mod declaration;
 pub mod delivery;
+pub mod hash;
 pub mod identifiers;
 pub mod ids;
 pub mod links;

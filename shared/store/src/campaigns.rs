@@ -145,15 +145,7 @@ fn stored(campaign: &Campaign) -> Result<Item, StoreError> {
 /// When the table cannot be written.
 pub async fn create(store: &Store, campaign: &Campaign) -> Result<(), StoreError> {
     let item = stored(campaign)?;
-    store
-        .client
-        .put_item()
-        .table_name(&store.table)
-        .set_item(Some(item))
-        .condition_expression("attribute_not_exists(pk)")
-        .send()
-        .await?;
-    Ok(())
+    store.put_fresh(item).await
 }
 
 /// Reads a campaign.

@@ -418,7 +418,7 @@ fn digest(events: &[DeliveryEvent]) -> String {
         text.push_str(&format!("{recipient}/{kind}/{provider_id}\n"));
     }
     // 128 bits: packs of one chunk number in the hundreds.
-    keys::sha256_hex(text.as_bytes())[..32].to_owned()
+    domain::hash::sha256_hex(text.as_bytes())[..32].to_owned()
 }
 
 /// Folds a chunk and stores the counts, unless a fold that saw more is stored already.

@@ -217,6 +217,21 @@ impl Store {
         }
     }
 
+    /// Stores an item whose key holds an id made a moment ago. Nobody else can have it, so a condition that fails is our own
+    /// earlier write, whose answer the SDK lost and tried again.
+    pub(crate) async fn put_fresh(&self, item: Item) -> Result<(), StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)");
+        match put.send().await.map_err(StoreError::from) {
+            Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads up to 100 items, consistently, until none is left unprocessed. What is not there is left out; the order is not kept.
     pub(crate) async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut wanted = keys;

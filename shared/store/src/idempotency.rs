@@ -51,7 +51,7 @@ struct IdempotencyItem {
 /// When the table cannot be reached.
 pub async fn begin(store: &Store, scope: &str, client_key: &str, body: &[u8], token: String, now: Timestamp) -> Result<Begin, StoreError> {
     let now_secs = now.as_second();
-    let body_hash = keys::sha256_hex(body);
+    let body_hash = domain::hash::sha256_hex(body);
     let fresh = IdempotencyItem {
         body_hash: body_hash.clone(),
         token: token.clone(),

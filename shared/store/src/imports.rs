@@ -90,15 +90,7 @@ pub async fn create(store: &Store, import: &Import) -> Result<(), StoreError> {
     let mut stored = item(keys::import(import.id), "import", import)?;
     stored.insert("gsi1pk".into(), s(keys::IMPORTS));
     stored.insert("gsi1sk".into(), s(format!("{}#{}", import.created_at, import.id)));
-    store
-        .client
-        .put_item()
-        .table_name(&store.table)
-        .set_item(Some(stored))
-        .condition_expression("attribute_not_exists(pk)")
-        .send()
-        .await?;
-    Ok(())
+    store.put_fresh(stored).await
 }
 
 /// Reads a job.

@@ -1,9 +1,9 @@
 //! Every key of the table. No other module spells one.
 
 use domain::delivery::Channel;
+use domain::hash::sha256_hex;
 use domain::{CampaignId, ImportId, ResponseId, TemplateId, UserId, VendorId};
 use jiff::civil::Date;
-use sha2::{Digest as _, Sha256};
 use ulid::Ulid;
 
 /// A primary key.
@@ -168,14 +168,6 @@ pub(crate) fn idempotency(scope: &str, client_key: &str) -> Key {
 
 pub(crate) fn vendor_counter(shard: u8) -> Key {
     key("COUNT#VENDORS", format!("SHARD#{shard:02}"))
-}
-
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

@@ -142,26 +142,3 @@ pub async fn submit(store: &Store, response: &Response, chunk: u32, entry: Ulid)
     }
     Err(StoreError::Throttled)
 }
-
-/// Reads an answer.
-///
-/// # Errors
-/// [`StoreError::NotFound`], or when the table cannot be read.
-pub async fn get(store: &Store, id: ResponseId) -> Result<Response, StoreError> {
-    let ResponseItem {
-        id,
-        campaign_id,
-        vendor_id,
-        declaration,
-        submitted_at,
-        source_hash,
-    } = store.get(keys::response(id)).await?.ok_or(StoreError::NotFound)?;
-    Ok(Response {
-        id,
-        campaign_id,
-        vendor_id,
-        declaration,
-        submitted_at,
-        source_hash,
-    })
-}

@@ -65,15 +65,7 @@ pub async fn create(store: &Store, template: &Template) -> Result<(), StoreError
     let mut stored = item(keys::template(id), "template", &body)?;
     stored.insert("gsi1pk".into(), s(keys::TEMPLATES));
     stored.insert("gsi1sk".into(), s(format!("{created_at}#{id}")));
-    store
-        .client
-        .put_item()
-        .table_name(&store.table)
-        .set_item(Some(stored))
-        .condition_expression("attribute_not_exists(pk)")
-        .send()
-        .await?;
-    Ok(())
+    store.put_fresh(stored).await
 }
 
 /// Reads a template.

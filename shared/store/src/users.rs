@@ -167,15 +167,7 @@ pub async fn rename(store: &Store, id: UserId, display_name: &str, version: u64,
 /// # Errors
 /// When the table cannot be written.
 pub async fn open_session(store: &Store, user: UserId, family: Ulid, session: &Session) -> Result<(), StoreError> {
-    store
-        .client
-        .put_item()
-        .table_name(&store.table)
-        .set_item(Some(item(keys::session(user, family), "session", session)?))
-        .condition_expression("attribute_not_exists(pk)")
-        .send()
-        .await?;
-    Ok(())
+    store.put_fresh(item(keys::session(user, family), "session", session)?).await
 }
 
 /// The user and one of its sessions, in one call: what every authenticated request checks.
