@@ -133,7 +133,7 @@ fn stored(campaign: &Campaign) -> Result<Item, StoreError> {
     };
     let mut stored = item(keys::campaign(id), "campaign", &body)?;
     stored.insert("gsi1pk".into(), s(keys::CAMPAIGNS));
-    stored.insert("gsi1sk".into(), s(format!("{created_at}#{id}")));
+    stored.insert("gsi1sk".into(), s(keys::by_time(created_at, id)));
     stored.insert("gsi2pk".into(), s(keys::campaign_state_index(state.as_str())));
     stored.insert("gsi2sk".into(), s(id.to_string()));
     Ok(stored)

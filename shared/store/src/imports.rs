@@ -89,7 +89,7 @@ pub struct Import {
 pub async fn create(store: &Store, import: &Import) -> Result<(), StoreError> {
     let mut stored = item(keys::import(import.id), "import", import)?;
     stored.insert("gsi1pk".into(), s(keys::IMPORTS));
-    stored.insert("gsi1sk".into(), s(format!("{}#{}", import.created_at, import.id)));
+    stored.insert("gsi1sk".into(), s(keys::by_time(import.created_at, import.id)));
     store.put_fresh(stored).await
 }
 

@@ -20,6 +20,11 @@ fn key(pk: impl Into<String>, sk: impl Into<String>) -> Key {
     }
 }
 
+/// The sort key of a list by time. All nine digits of the fraction: shortened, `.03Z` would sort after `.037Z`.
+pub(crate) fn by_time(at: jiff::Timestamp, id: impl std::fmt::Display) -> String {
+    format!("{at:.9}#{id}")
+}
+
 pub(crate) const USERS: &str = "USERS";
 pub(crate) const VENDORS: &str = "VENDORS";
 pub(crate) const TEMPLATES: &str = "TEMPLATES";

@@ -102,7 +102,7 @@ pub async fn submit(store: &Store, response: &Response, chunk: u32, entry: Ulid)
     };
     let mut stored = item(keys::response(id), "response", &body)?;
     stored.insert("gsi1pk".into(), s(keys::RESPONSES));
-    stored.insert("gsi1sk".into(), s(format!("{submitted_at}#{id}")));
+    stored.insert("gsi1sk".into(), s(keys::by_time(submitted_at, id)));
 
     for _ in 0..5 {
         let vendor = vendors::get(store, vendor_id).await?;

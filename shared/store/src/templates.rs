@@ -64,7 +64,7 @@ pub async fn create(store: &Store, template: &Template) -> Result<(), StoreError
     };
     let mut stored = item(keys::template(id), "template", &body)?;
     stored.insert("gsi1pk".into(), s(keys::TEMPLATES));
-    stored.insert("gsi1sk".into(), s(format!("{created_at}#{id}")));
+    stored.insert("gsi1sk".into(), s(keys::by_time(created_at, id)));
     store.put_fresh(stored).await
 }
 

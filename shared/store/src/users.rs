@@ -69,7 +69,7 @@ pub async fn create(store: &Store, user: &User, password_hash: &str) -> Result<(
 fn creation(store: &Store, user: &User, password_hash: &str) -> Result<Vec<TransactWriteItem>, StoreError> {
     let mut profile = item(keys::user(user.id), "user", user)?;
     profile.insert("gsi1pk".into(), s(keys::USERS));
-    profile.insert("gsi1sk".into(), s(user.created_at.to_string()));
+    profile.insert("gsi1sk".into(), s(keys::by_time(user.created_at, user.id)));
     let credentials = Credentials {
         password_hash: password_hash.to_owned(),
         changed_at: user.created_at,

@@ -3,6 +3,7 @@
 mod support;
 
 mod auth;
+mod campaigns;
 mod imports;
 mod public;
 mod templates;
