@@ -56,7 +56,6 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
     }
 }
 
-#[derive(PartialEq, Eq)]
 enum Progress {
     Complete,
     OutOfTime { read_through: String },
