@@ -15,10 +15,12 @@ pub fn routes() -> Vec<&'static Route> {
     routes.extend(campaigns::ROUTES);
     routes.extend(imports::ROUTES);
     routes.extend(public::ROUTES);
+    routes.extend(suppressions::ROUTES);
     routes.extend(system::ROUTES);
     routes.extend(templates::ROUTES);
     routes.extend(users::ROUTES);
     routes.extend(vendors::ROUTES);
+    routes.extend(webhooks::ROUTES);
     routes
 }
 
@@ -29,6 +31,7 @@ pub fn queue_workers() -> Vec<&'static Worker> {
         &workers::delivery_events::WORKER,
         &workers::email_sender::WORKER,
         &workers::import::WORKER,
+        &workers::scheduled_campaign::WORKER,
     ]
 }
 
@@ -53,6 +56,8 @@ pub fn openapi() -> Value {
         campaigns::Docs::openapi(),
         analytics::Docs::openapi(),
         public::Docs::openapi(),
+        suppressions::Docs::openapi(),
+        webhooks::Docs::openapi(),
         system::Docs::openapi(),
     ] {
         document.merge(part);

@@ -5,4 +5,7 @@ pub mod catalogue;
 pub mod demo;
 pub mod harness;
 pub mod local;
+pub mod meta_simulator;
+pub mod sendgrid_simulator;
 pub mod ses_simulator;
+pub mod smtp_server;

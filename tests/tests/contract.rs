@@ -215,6 +215,8 @@ fn a_get_may_change_nothing_but_a_rate_limit() {
                 "dynamodb:BatchWriteItem",
                 "s3:PutObject",
                 "sqs:SendMessage",
+                "scheduler:CreateSchedule",
+                "scheduler:DeleteSchedule",
             ];
             if texts(&statement["Action"]).iter().any(|action| writes.contains(action)) {
                 assert_eq!(
@@ -406,9 +408,10 @@ fn every_queue_sample_holds_messages_of_its_worker() {
     for worker in catalogue::queue_workers() {
         for body in bodies(worker.name) {
             match worker.name {
-                "workers-campaign-planner" => drop(serde_json::from_str::<domain::work::PlanMessage>(&body).unwrap()),
+                "workers-campaign-planner" => drop(serde_json::from_str::<domain::work::CampaignMessage>(&body).unwrap()),
                 "workers-email-sender" => assert!(serde_json::from_str::<domain::work::ChunkMessage>(&body).unwrap().chunk > 0),
                 "workers-import" => drop(serde_json::from_str::<imports::ImportMessage>(&body).unwrap()),
+                "workers-scheduled-campaign" => drop(serde_json::from_str::<domain::schedule::ScheduleMessage>(&body).unwrap()),
                 "workers-delivery-events" => assert!(!messaging::ses_events::parse(&body).unwrap().is_empty()),
                 other => panic!("what does {other} read?"),
             }

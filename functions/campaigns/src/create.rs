@@ -32,6 +32,8 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         content,
         state: CampaignState::Draft,
         halt_reason: None,
+        waived: Vec::new(),
+        origin: None,
         chunks: 0,
         targeted: 0,
         created_by: request.caller()?.id(),

@@ -2,9 +2,10 @@
 
 use domain::user::Permission;
 use http::Method;
-use runtime::{Access, ApiError, App, Request, Response, Route, respond};
+use runtime::{Access, ApiError, App, Request, Response, Route, Var, respond};
 use store::campaigns;
 
+use crate::unschedule::remove_all;
 use crate::wire::not_a_draft;
 
 /// The route.
@@ -14,9 +15,10 @@ pub static ROUTE: Route = Route::new(
     "/api/v1/campaigns/{id}",
     Access::Requires(Permission::CampaignsWrite),
     |app, request| Box::pin(handle(app, request)),
-);
+)
+.needing(&[Var::ScheduleGroupName]);
 
-/// Deletes a draft. A campaign that has asked anyone is evidence and stays.
+/// Deletes a draft and its schedules. A campaign that has asked anyone is evidence and stays.
 #[utoipa::path(delete, path = "/api/v1/campaigns/{id}", operation_id = "campaigns-delete", tag = "campaigns", params(("id" = String, Path, description = "cmp_…"), ("If-Match" = Option<String>, Header, description = "ETag of the version you read")),
     responses((status = 204, description = "Deleted"), (status = 409, description = "Not a draft any more"),
         (status = 412, description = "It changed since you read it")), security(("bearer" = [])))]
@@ -28,5 +30,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         return Err(not_a_draft(seen.state));
     }
     campaigns::delete_draft(store, &seen).await?;
+    // The campaign first: one that is executed at this moment keeps its schedules.
+    remove_all(app, seen.id).await?;
     Ok(respond::no_content())
 }

@@ -2,15 +2,13 @@
 
 use domain::campaign::CampaignState;
 use domain::user::Permission;
-use domain::work::PlanMessage;
 use http::Method;
-use messaging::EmailTemplate;
-use runtime::problem::{conflict, invalid};
-use runtime::{Access, ApiError, App, Outgoing, Request, Response, Route, Var, respond};
+use runtime::{Access, ApiError, App, Request, Response, Route, Var, respond};
 use serde::Serialize;
-use store::campaigns::MessageSnapshot;
-use store::{StoreError, audience, campaigns, templates};
+use store::campaigns;
 use utoipa::ToSchema;
+
+use crate::start;
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -39,56 +37,8 @@ struct Executed {
     responses((status = 202, description = "Planning has begun", body = Executed), (status = 409, description = "Not in a state that can be executed"),
         (status = 422, description = "It cannot be sent as it is")), security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
-    let store = app.store()?;
-    let campaign = campaigns::get(store, request.id("id")?).await?;
-    match campaign.state {
-        CampaignState::Draft | CampaignState::Scheduled => {
-            if campaign.content.deadline <= app.now() {
-                return Err(invalid(
-                    "deadline",
-                    &campaign.content.deadline.to_string(),
-                    "past",
-                    "the deadline has passed: move it before executing",
-                ));
-            }
-            let template = match templates::get(store, campaign.content.template_id).await {
-                Ok(template) => template,
-                Err(StoreError::NotFound) => return Err(invalid("template_id", "", "not_found", "the template was deleted: choose another")),
-                Err(error) => return Err(error.into()),
-            };
-            EmailTemplate::compile(&template.content)?;
-            if !audience::has_reachable(store, &campaign.content.audience).await? {
-                return Err(invalid(
-                    "audience",
-                    "",
-                    "nobody_reachable",
-                    "no vendor of the audience has an e-mail address",
-                ));
-            }
-            let message = MessageSnapshot {
-                template_id: template.id,
-                template_version: template.version,
-                content: template.content,
-                campaign_name: campaign.content.name.clone(),
-                deadline: campaign.content.deadline,
-            };
-            campaigns::start(store, &campaign, &message, app.now()).await?;
-        }
-        // Executed before, but its plan message may have been lost: another one is harmless.
-        CampaignState::Planning => {}
-        state => {
-            return Err(conflict(format!(
-                "the campaign is {state}: only a draft or a scheduled campaign can be executed"
-            )));
-        }
-    }
-    let message = Outgoing {
-        body: PlanMessage::new(campaign.id),
-        delay_secs: 0,
-    };
-    runtime::send(app, Var::PlanQueueUrl, &request.correlation_id, &[message])
-        .await
-        .map_err(ApiError::Internal)?;
+    let campaign = campaigns::get(app.store()?, request.id("id")?).await?;
+    start(app, &campaign, &request.correlation_id).await?;
     let status_url = format!("/api/v1/campaigns/{}/status", campaign.id);
     respond::accepted(
         &Executed {

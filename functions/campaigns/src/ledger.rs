@@ -9,7 +9,7 @@ use serde::Serialize;
 use store::campaigns;
 use utoipa::ToSchema;
 
-use crate::wire::Progress;
+use crate::wire::{ChannelAccount, Progress};
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -58,26 +58,34 @@ struct ClassLink {
     responses((status = 200, description = "The ledger", body = Ledger), (status = 404, description = "No such campaign")), security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let campaign = campaigns::get(app.store()?, request.id("id")?).await?;
-    let counts = Progress::of(app, &campaign).await?.counts;
-    let account_balanced = counts.is_balanced();
-    let balanced = account_balanced && campaign.planned_at.is_some() && counts.targeted == campaign.targeted;
-    let recipients = RecipientClass::ALL
+    let progress = Progress::of(app, &campaign).await?;
+    let channels: Vec<Account> = progress
+        .accounts
         .into_iter()
-        .map(|class| ClassLink {
-            class,
-            count: counts.of(class),
-            url: format!("/api/v1/campaigns/{}/recipients?class={}", campaign.id, class.as_str()),
+        .map(|ChannelAccount { channel, counts }| Account {
+            channel,
+            balanced: counts.is_balanced(),
+            recipients: RecipientClass::ALL
+                .into_iter()
+                .map(|class| ClassLink {
+                    class,
+                    count: counts.of(class),
+                    url: format!(
+                        "/api/v1/campaigns/{}/recipients?channel={}&class={}",
+                        campaign.id,
+                        channel.as_str(),
+                        class.as_str()
+                    ),
+                })
+                .collect(),
+            counts,
         })
         .collect();
+    let complete = campaign.planned_at.is_some() && progress.planned == campaign.targeted;
     respond::ok(&Ledger {
         id: campaign.id.to_string(),
         state: campaign.state,
-        channels: vec![Account {
-            channel: Channel::Email,
-            counts,
-            balanced: account_balanced,
-            recipients,
-        }],
-        balanced,
+        balanced: complete && channels.iter().all(|account| account.balanced),
+        channels,
     })
 }

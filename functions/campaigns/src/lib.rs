@@ -6,17 +6,23 @@ pub mod execute;
 pub mod get;
 pub mod ledger;
 pub mod list;
+pub mod list_schedules;
 pub mod recipients;
+pub mod schedule;
 pub mod status;
+pub mod unschedule;
 pub mod update;
 
+mod start;
 mod wire;
+
+pub use start::start;
 
 use runtime::Route;
 use utoipa::OpenApi;
 
 /// Every route of this crate.
-pub static ROUTES: [&Route; 9] = [
+pub static ROUTES: [&Route; 12] = [
     &create::ROUTE,
     &list::ROUTE,
     &get::ROUTE,
@@ -26,6 +32,9 @@ pub static ROUTES: [&Route; 9] = [
     &status::ROUTE,
     &ledger::ROUTE,
     &recipients::ROUTE,
+    &schedule::ROUTE,
+    &list_schedules::ROUTE,
+    &unschedule::ROUTE,
 ];
 
 /// The crate's part of the OpenAPI document.
@@ -39,6 +48,9 @@ pub static ROUTES: [&Route; 9] = [
     execute::handle,
     status::handle,
     ledger::handle,
-    recipients::handle
+    recipients::handle,
+    schedule::handle,
+    list_schedules::handle,
+    unschedule::handle
 ))]
 pub struct Docs;

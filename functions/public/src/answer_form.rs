@@ -53,7 +53,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
 async fn answer(app: &App, request: &Request) -> Result<Response, ApiError> {
     let organisation = app.config().get(Var::OrganisationName)?;
     let asking = asking::asking(app, request).await?;
-    if asking.asked.response_id.is_some() {
+    if asking.asked.answer.is_some() {
         return answered_before(request, organisation, &asking);
     }
     asking.is_open(app)?;
@@ -74,12 +74,12 @@ async fn answer(app: &App, request: &Request) -> Result<Response, ApiError> {
         source_hash: source_hash(&asking, &request.source_ip),
     };
     let store = app.store()?;
-    match store::responses::submit(store, &answer, asking.link.chunk, app.new_ulid()).await? {
+    match store::responses::submit(store, &answer, asking.campaign.root(), &asking.asked.chunks, app.new_ulid()).await? {
         Submitted::Accepted if pages::wants_json(request) => receipt(&answer),
         Submitted::Accepted => pages::thanks(organisation, &asking, &answer),
         // Answered between our read and our write: read again for the date.
         Submitted::AlreadyAnswered => {
-            let asked = store::responses::asked(store, asking.link.vendor, asking.link.campaign)
+            let asked = store::responses::asked(store, asking.link.vendor, asking.campaign.root())
                 .await?
                 .ok_or(StoreError::NotFound)?;
             answered_before(request, organisation, &Asking { asked, ..asking })
@@ -123,8 +123,9 @@ fn answered_before(request: &Request, organisation: &str, asking: &Asking) -> Re
     }
     let when = asking
         .asked
-        .responded_at
-        .map(|at| format!(" on {}", words::moment(at)))
+        .answer
+        .as_ref()
+        .map(|answer| format!(" on {}", words::moment(answer.responded_at)))
         .unwrap_or_default();
     Err(conflict(format!("this request was answered{when}: the first answer stands")))
 }

@@ -1,8 +1,7 @@
 //! What a personal link stands for: who was asked, by which campaign, and whether an answer is still wanted.
 
 use domain::campaign::{Campaign, CampaignState};
-use domain::delivery::{Channel, ChunkLog, Recipient};
-use domain::identifiers::EmailAddress;
+use domain::delivery::{ChunkLog, Recipient};
 use domain::links::{Link, LinkError, Purpose};
 use domain::vendor_record::Vendor;
 use runtime::{ApiError, App, KeyUse, Request};
@@ -61,12 +60,16 @@ impl Asking {
 pub(crate) async fn asking(app: &App, request: &Request) -> Result<Asking, ApiError> {
     let link = link(app, request, Purpose::Form).await?;
     let store = app.store()?;
-    let read = tokio::try_join!(
-        store::campaigns::get(store, link.campaign),
-        store::vendors::get(store, link.vendor),
-        store::responses::asked(store, link.vendor, link.campaign),
-    );
-    match read {
+    let read = async {
+        let campaign = store::campaigns::get(store, link.campaign).await?;
+        // An answer to a reminder answers the campaign that asked first.
+        let (vendor, asked) = tokio::try_join!(
+            store::vendors::get(store, link.vendor),
+            store::responses::asked(store, link.vendor, campaign.root()),
+        )?;
+        Ok((campaign, vendor, asked))
+    };
+    match read.await {
         Ok((campaign, vendor, Some(asked))) => Ok(Asking {
             link,
             campaign,
@@ -85,8 +88,8 @@ pub(crate) struct Addressee {
     pub(crate) link: Link,
     /// The recipient as planned.
     pub(crate) recipient: Recipient,
-    /// The address.
-    pub(crate) email: String,
+    /// The address: of e-mail, or a telephone number.
+    pub(crate) address: String,
     /// What happened in its chunk so far.
     pub(crate) log: ChunkLog,
 }
@@ -100,7 +103,7 @@ pub(crate) async fn addressee(app: &App, request: &Request) -> Result<Addressee,
     let link = link(app, request, Purpose::Unsubscribe).await?;
     let chunk = ChunkRef {
         campaign: link.campaign,
-        channel: Channel::Email,
+        channel: link.channel,
         number: link.chunk,
     };
     let (log, _) = store::chunks::log(app.store()?, chunk).await?;
@@ -110,13 +113,18 @@ pub(crate) async fn addressee(app: &App, request: &Request) -> Result<Addressee,
         .find(|recipient| recipient.id == link.vendor)
         .cloned()
         .ok_or(UNKNOWN)?;
-    let email = recipient.email.clone().ok_or(UNKNOWN)?;
-    Ok(Addressee { link, recipient, email, log })
+    let address = recipient.address(link.channel).ok_or(UNKNOWN)?.to_owned();
+    Ok(Addressee {
+        link,
+        recipient,
+        address,
+        log,
+    })
 }
 
 impl Addressee {
     /// The address, told so that its owner recognises it and nobody else learns it.
-    pub(crate) fn masked_email(&self) -> String {
-        EmailAddress::parse(&self.email).map_or_else(|_| "your address".to_owned(), |address| address.masked())
+    pub(crate) fn masked_address(&self) -> String {
+        domain::suppression::masked(self.link.channel, &self.address)
     }
 }

@@ -263,8 +263,8 @@ pub(crate) fn answered(status: StatusCode, organisation: &str, asking: &Asking) 
         context! {
             organisation,
             vendor_name => asking.vendor.profile.company_name.as_str(),
-            answered_at => asking.asked.responded_at.map(words::moment),
-            reference => asking.asked.response_id.map(|id| id.to_string()),
+            answered_at => asking.asked.answer.as_ref().map(|answer| words::moment(answer.responded_at)),
+            reference => asking.asked.answer.as_ref().map(|answer| answer.response_id.to_string()),
         },
     )
 }

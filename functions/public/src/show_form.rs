@@ -25,7 +25,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
 async fn show(app: &App, request: &Request) -> Result<Response, ApiError> {
     let organisation = app.config().get(Var::OrganisationName)?;
     let asking = asking::asking(app, request).await?;
-    if asking.asked.response_id.is_some() {
+    if asking.asked.answer.is_some() {
         return pages::answered(StatusCode::OK, organisation, &asking);
     }
     asking.is_open(app)?;

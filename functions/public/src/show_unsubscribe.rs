@@ -29,5 +29,5 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
 async fn show(app: &App, request: &Request) -> Result<Response, ApiError> {
     let organisation = app.config().get(Var::OrganisationName)?;
     let addressee = asking::addressee(app, request).await?;
-    pages::unsubscribe(organisation, &addressee.recipient.name, &addressee.masked_email())
+    pages::unsubscribe(organisation, &addressee.recipient.name, &addressee.masked_address())
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use domain::delivery::{Channel, DeliveryEvent, EventKind};
+use domain::delivery::{DeliveryEvent, EventKind};
+use domain::suppression::{SuppressionReason, SuppressionSource};
 use http::{Method, StatusCode};
 use runtime::problem::bad_request;
 use runtime::{Access, ApiError, App, Request, Response, Route, Var, respond};
+use store::ChunkRef;
 use store::suppressions::{self, Suppression};
 
 use crate::{asking, pages};
@@ -53,16 +55,8 @@ async fn stop(app: &App, request: &Request) -> Result<Response, ApiError> {
     let addressee = asking::addressee(app, request).await?;
     let (store, now) = (app.store()?, app.now());
     // The suppression first: it is what keeps the promise. If the event is lost with us here, a repeat records it.
-    suppressions::add(
-        store,
-        Channel::Email,
-        &addressee.email,
-        &Suppression {
-            reason: "unsubscribe".to_owned(),
-            since: now,
-        },
-    )
-    .await?;
+    let suppression = Suppression::new(SuppressionReason::Unsubscribe, now, SuppressionSource::Link).because_of(addressee.link.campaign, None);
+    suppressions::add(store, addressee.link.channel, &addressee.address, &suppression).await?;
     let recipient = addressee.recipient.id;
     let recorded = |event: &DeliveryEvent| event.recipient == recipient && event.kind == EventKind::Unsubscribed && event.provider_id == PROVIDER_ID;
     if !addressee.log.events.iter().any(recorded) {
@@ -73,11 +67,16 @@ async fn stop(app: &App, request: &Request) -> Result<Response, ApiError> {
             at: now,
             reason: None,
         };
-        store::chunks::record_events(store, BTreeMap::from([((addressee.link.campaign, addressee.link.chunk), vec![event])])).await?;
+        let chunk = ChunkRef {
+            campaign: addressee.link.campaign,
+            channel: addressee.link.channel,
+            number: addressee.link.chunk,
+        };
+        store::chunks::record_events(store, BTreeMap::from([(chunk, vec![event])])).await?;
     }
     match confirmation {
         Confirmation::OneClick => Ok(respond::new(StatusCode::OK, "text/plain; charset=utf-8", "You are unsubscribed.\n")),
-        Confirmation::Button => pages::unsubscribed(organisation, &addressee.masked_email()),
+        Confirmation::Button => pages::unsubscribed(organisation, &addressee.masked_address()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `POST /api/v1/templates/email`.
 
 use domain::TemplateId;
-use domain::template::Template;
+use domain::template::{Template, TemplateContent};
 use domain::user::Permission;
 use http::Method;
 use runtime::{Access, ApiError, App, Request, Response, Route, extract, respond};
@@ -27,7 +27,11 @@ pub static ROUTE: Route = Route::new(
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let body: EmailTemplateRequest = extract::json(&request)?;
-    let content = body.checked()?;
+    create(app, &request, body.checked()?.into()).await
+}
+
+/// Stores a new template of any channel.
+pub(crate) async fn create(app: &App, request: &Request, content: TemplateContent) -> Result<Response, ApiError> {
     let now = app.now();
     let id = TemplateId::from_ulid(app.new_ulid());
     let template = Template {

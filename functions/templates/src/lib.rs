@@ -1,6 +1,7 @@
 //! `/api/v1/templates`: what campaigns say.
 
 pub mod create_email;
+pub mod create_whatsapp;
 pub mod delete;
 pub mod get;
 pub mod list;
@@ -12,12 +13,13 @@ mod wire;
 use runtime::Route;
 use utoipa::OpenApi;
 
-pub use preview::{PreviewRequest, PreviewResponse};
-pub use wire::{EmailTemplateRequest, TemplateResponse, TemplateSummary};
+pub use preview::{PreviewMessage, PreviewRequest, PreviewResponse};
+pub use wire::{EmailTemplateRequest, TemplateParts, TemplateRequest, TemplateResponse, TemplateSummary};
 
 /// Every route of this crate.
-pub static ROUTES: [&Route; 6] = [
+pub static ROUTES: [&Route; 7] = [
     &create_email::ROUTE,
+    &create_whatsapp::ROUTE,
     &list::ROUTE,
     &get::ROUTE,
     &update::ROUTE,
@@ -27,5 +29,13 @@ pub static ROUTES: [&Route; 6] = [
 
 /// The crate's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
-#[openapi(paths(create_email::handle, list::handle, get::handle, update::handle, delete::handle, preview::handle))]
+#[openapi(paths(
+    create_email::handle,
+    create_whatsapp::handle,
+    list::handle,
+    get::handle,
+    update::handle,
+    delete::handle,
+    preview::handle
+))]
 pub struct Docs;

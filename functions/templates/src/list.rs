@@ -16,7 +16,7 @@ pub static ROUTE: Route = Route::new(
     |app, request| Box::pin(handle(app, request)),
 );
 
-/// Lists templates, newest first, without their HTML and text.
+/// Lists templates, newest first, without their parts.
 #[utoipa::path(get, path = "/api/v1/templates", operation_id = "templates-list", tag = "templates",
     params(("limit" = Option<u32>, Query, description = "1 to 200, default 50"), ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
     responses((status = 200, description = "A page", body = List<TemplateSummary>)),

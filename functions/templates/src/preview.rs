@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use domain::VendorId;
 use domain::delivery::Recipient;
-use domain::template::VARIABLES;
+use domain::template::{TemplateContent, VARIABLES};
 use domain::user::Permission;
 use http::Method;
 use jiff::ToSpan as _;
-use messaging::{CampaignContext, EmailTemplate, RenderError, RenderedEmail, Variables};
+use messaging::{CampaignContext, EmailTemplate, RenderError, RenderedEmail, Variables, WhatsappTemplate};
 use runtime::problem::invalid;
 use runtime::{Access, ApiError, App, Request, Response, Route, Var, extract, respond};
 use serde::{Deserialize, Serialize};
@@ -36,17 +36,39 @@ pub struct PreviewRequest {
 /// A message as one vendor would get it, apart from the personal links.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PreviewResponse {
-    /// Subject line.
-    subject: String,
-    /// HTML part.
-    html: String,
-    /// Plain-text part.
-    text: String,
+    #[serde(flatten)]
+    message: PreviewMessage,
     /// The variables the template uses.
     variables: BTreeSet<String>,
     /// Those the template prints and this vendor has no value for; shown as `[name]` here. A campaign skips such a vendor
     /// and says so: write `{{ city|default("your city") }}` or `{% if city %}` to send all the same.
     missing: BTreeSet<String>,
+}
+
+/// The message, by channel.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "channel", rename_all = "snake_case")]
+pub enum PreviewMessage {
+    /// An e-mail.
+    Email {
+        /// Subject line.
+        subject: String,
+        /// HTML part.
+        html: String,
+        /// Plain-text part.
+        text: String,
+    },
+    /// A WhatsApp message.
+    Whatsapp {
+        /// What fills a text header.
+        header: Option<String>,
+        /// What fills the placeholders of the body.
+        body: Vec<String>,
+        /// What fills the buttons.
+        buttons: Vec<String>,
+        /// The body as the vendor reads it, where the template holds a copy of the approved text.
+        text: Option<String>,
+    },
 }
 
 /// Shows a template filled in for a vendor. Nothing is sent.
@@ -64,7 +86,6 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     };
     let store = app.store()?;
     let template = store::templates::get(store, request.id("id")?).await?;
-    let compiled = EmailTemplate::compile(&template.content)?;
     let variables = match vendor_id {
         None => sample(app)?,
         Some(text) => {
@@ -84,22 +105,37 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
             for_recipient(app, &Recipient::from(vendor))?
         }
     };
-    let (RenderedEmail { subject, html, text }, missing) = render(&compiled, variables)?;
+    let (message, used, missing) = match &template.content {
+        TemplateContent::Email(content) => {
+            let compiled = EmailTemplate::compile(content)?;
+            let (RenderedEmail { subject, html, text }, missing) = render(variables, |variables| compiled.render(variables))?;
+            (PreviewMessage::Email { subject, html, text }, compiled.variables(), missing)
+        }
+        TemplateContent::Whatsapp(content) => {
+            let compiled = WhatsappTemplate::compile(content)?;
+            let (rendered, missing) = render(variables, |variables| compiled.render(variables))?;
+            let message = PreviewMessage::Whatsapp {
+                header: rendered.header,
+                body: rendered.body,
+                buttons: rendered.buttons,
+                text: rendered.text,
+            };
+            (message, compiled.variables(), missing)
+        }
+    };
     respond::ok(&PreviewResponse {
-        subject,
-        html,
-        text,
-        variables: compiled.variables(),
+        message,
+        variables: used,
         missing,
     })
 }
 
 /// Renders with a mark in place of each value that is missing.
-fn render(template: &EmailTemplate, mut variables: Variables) -> Result<(RenderedEmail, BTreeSet<String>), ApiError> {
+fn render<T>(mut variables: Variables, render: impl Fn(&Variables) -> Result<T, RenderError>) -> Result<(T, BTreeSet<String>), ApiError> {
     let mut missing = BTreeSet::new();
     loop {
-        match template.render(&variables) {
-            Ok(email) => return Ok((email, missing)),
+        match render(&variables) {
+            Ok(message) => return Ok((message, missing)),
             Err(RenderError::MissingVariable(name)) => match VARIABLES.iter().find(|(known, _)| *known == name) {
                 // Each round fills one more, so that there are never more rounds than variables.
                 Some((known, _)) if missing.insert(name.clone()) => variables.set(known, format!("[{known}]")),
@@ -113,6 +149,9 @@ fn render(template: &EmailTemplate, mut variables: Variables) -> Result<(Rendere
 fn cannot_render(error: &RenderError) -> ApiError {
     let field = match error {
         RenderError::Failed { part, .. } => part,
+        RenderError::Parameter { part, .. } if part == "header" => "header",
+        RenderError::Parameter { part, .. } if part.starts_with("button") => "buttons",
+        RenderError::Parameter { .. } => "body",
         _ => "html",
     };
     invalid(

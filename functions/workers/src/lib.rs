@@ -5,5 +5,7 @@ pub mod delivery_events;
 pub mod email_sender;
 pub mod import;
 pub mod progress_aggregator;
+pub mod whatsapp_sender;
+pub mod scheduled_campaign;
 
 mod each;

@@ -1,14 +1,13 @@
-//! Folds chunks whose outcomes or events changed, and moves campaigns on when their chunks allow it.
+//! Folds chunks whose events changed, and moves campaigns on when their chunks allow it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use domain::CampaignId;
-use domain::campaign::CampaignState;
-use domain::delivery::Counts;
+use engine::Live;
 use futures::stream::{self, StreamExt as _};
 use runtime::{App, RecordError, RecordFailure, StreamRecord, StreamWorker, Var};
-use store::chunks::{self, ChunkState};
-use store::{ChunkRef, StoreError, campaigns, chunk_of_stream_key};
+use store::{ChunkRef, Touched, chunks, touched_by_stream_key};
 
 /// The worker.
 pub static WORKER: StreamWorker = StreamWorker {
@@ -18,16 +17,25 @@ pub static WORKER: StreamWorker = StreamWorker {
 };
 
 const CONCURRENCY: usize = 8;
+const BUDGET: Duration = Duration::from_secs(40);
 
 async fn handle(app: &App, records: Vec<StreamRecord>) -> Vec<RecordFailure> {
-    let mut touched: HashMap<ChunkRef, Vec<String>> = HashMap::new();
+    let mut uncounted: HashMap<ChunkRef, Vec<String>> = HashMap::new();
+    let mut campaigns: BTreeSet<CampaignId> = BTreeSet::new();
     for record in records {
-        if let Some(chunk) = chunk_of_stream_key(&record.pk, &record.sk) {
-            touched.entry(chunk).or_default().push(record.id);
+        match touched_by_stream_key(&record.pk, &record.sk) {
+            Some(Touched::Uncounted(chunk)) => {
+                uncounted.entry(chunk).or_default().push(record.id);
+                campaigns.insert(chunk.campaign);
+            }
+            // The sender stored the counts with its outcomes.
+            Some(Touched::Counted(chunk)) => {
+                campaigns.insert(chunk.campaign);
+            }
+            None => {}
         }
     }
-    let campaigns: BTreeSet<CampaignId> = touched.keys().map(|chunk| chunk.campaign).collect();
-    let mut failures: Vec<RecordFailure> = stream::iter(touched)
+    let mut failures: Vec<RecordFailure> = stream::iter(uncounted)
         .map(|(chunk, records)| async move {
             match fold(app, chunk).await {
                 Ok(()) => Vec::new(),
@@ -61,44 +69,10 @@ async fn fold(app: &App, chunk: ChunkRef) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// Moves a campaign to `collecting` when everything is sent, and to `completed` when nothing more can come and the
-/// ledger balances.
+/// [`delivery::advance`] on the real services.
 ///
 /// # Errors
 /// When the table cannot be reached.
 pub async fn advance(app: &App, id: CampaignId) -> Result<(), RecordError> {
-    let (store, now) = (app.store()?, app.now());
-    let campaign = match campaigns::get(store, id).await {
-        Ok(campaign) => campaign,
-        Err(StoreError::NotFound) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    if campaign.planned_at.is_none() || !matches!(campaign.state, CampaignState::Sending | CampaignState::Collecting) {
-        return Ok(());
-    }
-    let summaries = chunks::summaries(store, id).await?;
-    if summaries.iter().any(|chunk| chunk.state != ChunkState::Closed) {
-        return Ok(());
-    }
-    let mut counts = Counts::default();
-    for chunk in &summaries {
-        counts.merge(&chunk.counts);
-    }
-    let mut steps = Vec::new();
-    if campaign.state == CampaignState::Sending {
-        steps.push((CampaignState::Sending, CampaignState::Collecting));
-    }
-    let over = counts.is_settled() || campaign.content.deadline <= now;
-    if over && counts.pending == 0 && counts.is_balanced() && counts.targeted == campaign.targeted {
-        steps.push((CampaignState::Collecting, CampaignState::Completed));
-    }
-    for (from, next) in steps {
-        match campaigns::transition(store, id, from, next, None, now).await {
-            Ok(_) => {}
-            // An operator or another aggregator was first.
-            Err(StoreError::Conflict(_)) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
+    delivery::advance(&Live::new(app, "", BUDGET)?, id).await
 }

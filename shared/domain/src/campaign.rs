@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::delivery::{Channel, Counts};
+use crate::schedule::QuietHours;
 use crate::vendor::MsmeStatus;
 use crate::{CampaignId, FieldError, TemplateId, UserId, VendorId};
 
@@ -77,9 +79,19 @@ impl CampaignState {
         }
     }
 
-    /// Whether messages may still leave: checked by the sender before every provider call.
+    /// Whether the campaign has begun and may still change its recipients' standing: what the reconciler looks after.
+    pub const ACTIVE: [CampaignState; 5] = [
+        CampaignState::Planning,
+        CampaignState::Sending,
+        CampaignState::Collecting,
+        CampaignState::Paused,
+        CampaignState::Halted,
+    ];
+
+    /// Whether messages may still leave: checked by the sender before every provider call. While answers are collected, those
+    /// may that were reopened or moved to the other channel.
     pub const fn allows_sending(self) -> bool {
-        matches!(self, CampaignState::Planning | CampaignState::Sending)
+        matches!(self, CampaignState::Planning | CampaignState::Sending | CampaignState::Collecting)
     }
 
     /// Whether the campaign's content and audience may be edited, or the campaign deleted.
@@ -92,6 +104,53 @@ impl fmt::Display for CampaignState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// Through which channels a campaign asks, where it has a template for more than one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Routing {
+    /// Through every channel it has a template for.
+    #[default]
+    Every,
+    /// By e-mail; whom that does not reach, by WhatsApp.
+    EmailFirst,
+    /// By WhatsApp; whom that does not reach, by e-mail.
+    WhatsappFirst,
+}
+
+/// What becomes of a recipient whose provider's answer was lost and whom no event has resolved in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownPolicy {
+    /// It stays unknown until an operator decides.
+    #[default]
+    Leave,
+    /// It is sent again: the one way a vendor may get a message twice.
+    Resend,
+}
+
+/// What a campaign was made from, where nobody wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CampaignOrigin {
+    /// Why it was made.
+    pub kind: OriginKind,
+    /// The campaign it was made from.
+    pub parent: CampaignId,
+    /// The campaign vendors were first asked by: an answer to any reminder answers that one.
+    pub root: CampaignId,
+    /// When the schedule that made it was due.
+    pub scheduled_for: Timestamp,
+}
+
+/// Why a campaign was made from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OriginKind {
+    /// One run of a recurring schedule.
+    Occurrence,
+    /// Asks those again who have not answered.
+    Reminder,
 }
 
 /// Which vendors a campaign asks. Empty lists do not restrict.
@@ -111,6 +170,10 @@ pub struct Audience {
     /// Vendors of one of these supplier types.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supplier_types: Vec<String>,
+    /// Only vendors that this campaign reached and that have not answered it: the audience of a reminder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub not_answered: Option<CampaignId>,
 }
 
 impl Audience {
@@ -136,7 +199,15 @@ pub struct CampaignContent {
     /// Free text.
     pub description: Option<String>,
     /// The e-mail template it sends.
-    pub template_id: TemplateId,
+    pub template_id: Option<TemplateId>,
+    /// The WhatsApp template it sends.
+    pub whatsapp_template_id: Option<TemplateId>,
+    /// Through which of the two.
+    pub routing: Routing,
+    /// What becomes of recipients that stay unknown.
+    pub unknown_policy: UnknownPolicy,
+    /// When no WhatsApp message goes: it waits.
+    pub quiet_hours: QuietHours,
     /// Whom it asks.
     pub audience: Audience,
     /// When the form links stop working and the campaign may complete.
@@ -144,6 +215,33 @@ pub struct CampaignContent {
 }
 
 impl CampaignContent {
+    /// The channels it has a template for.
+    pub fn channels(&self) -> Vec<Channel> {
+        let has = |channel: &Channel| match channel {
+            Channel::Email => self.template_id.is_some(),
+            Channel::Whatsapp => self.whatsapp_template_id.is_some(),
+        };
+        Channel::ALL.into_iter().filter(has).collect()
+    }
+
+    /// The channels everyone of the audience is asked through, in the order they are planned.
+    pub fn first_channels(&self) -> Vec<Channel> {
+        match self.routing {
+            Routing::Every => self.channels(),
+            Routing::EmailFirst => vec![Channel::Email],
+            Routing::WhatsappFirst => vec![Channel::Whatsapp],
+        }
+    }
+
+    /// Where those go whom the first channel does not reach.
+    pub fn escalates_to(&self) -> Option<Channel> {
+        match self.routing {
+            Routing::Every => None,
+            Routing::EmailFirst => Some(Channel::Whatsapp),
+            Routing::WhatsappFirst => Some(Channel::Email),
+        }
+    }
+
     /// Checks lengths and that the deadline lies ahead of `now`, within a year.
     ///
     /// # Errors
@@ -175,6 +273,23 @@ impl CampaignContent {
                 "name at most 1,000 vendors, or use the other audience filters",
             ));
         }
+        match (self.routing, self.template_id, self.whatsapp_template_id) {
+            (_, None, None) => errors.push(FieldError::new(
+                "template_id",
+                "",
+                "required",
+                "give an e-mail template, a WhatsApp template in `whatsapp_template_id`, or both",
+            )),
+            (Routing::EmailFirst | Routing::WhatsappFirst, None, _) | (Routing::EmailFirst | Routing::WhatsappFirst, _, None) => {
+                errors.push(FieldError::new(
+                    "routing",
+                    "",
+                    "needs_both_templates",
+                    "to move from one channel to the other, give a template for both, or choose `every`",
+                ));
+            }
+            _ => {}
+        }
         let latest = now + jiff::SignedDuration::from_hours(24 * 366);
         if self.deadline <= now || self.deadline > latest {
             errors.push(FieldError::new(
@@ -204,8 +319,12 @@ pub struct Campaign {
     pub content: CampaignContent,
     /// Where it stands.
     pub state: CampaignState,
-    /// Why it halted.
+    /// Why it halted, or why it waits.
     pub halt_reason: Option<String>,
+    /// Reasons to halt that an operator has overruled by resuming.
+    pub waived: Vec<String>,
+    /// What it was made from, where nobody wrote it.
+    pub origin: Option<CampaignOrigin>,
     /// How many chunks the planner wrote; final once `planned_at` is set.
     pub chunks: u32,
     /// How many vendors the plan holds; final once `planned_at` is set.
@@ -226,6 +345,31 @@ pub struct Campaign {
     pub completed_at: Option<Timestamp>,
     /// Counts the changes, for `ETag`.
     pub version: u64,
+}
+
+impl Campaign {
+    /// The campaign vendors were first asked by: itself, unless it is a reminder.
+    pub fn root(&self) -> CampaignId {
+        self.origin.as_ref().map_or(self.id, |origin| origin.root)
+    }
+
+    /// Whether a recipient may have answered before this campaign writes to it.
+    pub fn may_be_answered_already(&self) -> bool {
+        self.root() != self.id || self.content.channels().len() > 1
+    }
+}
+
+/// Why a campaign must stop by itself, judged by its counts: a list that bounces or annoys costs the sender its reputation.
+///
+/// More than 10 hard bounces that are more than 10 % of what was sent; or complaints of more than 0.3 % of what was
+/// delivered, once there are two (one of a small campaign is no rate).
+pub fn must_halt(counts: &Counts) -> Option<&'static str> {
+    let attempted = counts.accepted + counts.delivered + counts.bounced;
+    if counts.hard_bounced > 10 && u64::from(counts.hard_bounced) * 10 > u64::from(attempted) {
+        return Some("bounce_rate");
+    }
+    let arrived = counts.accepted + counts.delivered;
+    (counts.complained > 1 && u64::from(counts.complained) * 1_000 > u64::from(arrived) * 3).then_some("complaint_rate")
 }
 
 #[cfg(test)]
@@ -260,5 +404,29 @@ mod tests {
         ] {
             assert!(!state.allows_sending(), "{state}");
         }
+    }
+
+    #[track_caller]
+    fn check_halt(delivered: u32, hard_bounced: u32, complained: u32, expected: Option<&str>) {
+        let counts = Counts {
+            delivered,
+            bounced: hard_bounced,
+            hard_bounced,
+            complained,
+            ..Counts::default()
+        };
+        assert_eq!(must_halt(&counts), expected);
+    }
+
+    #[test]
+    fn bounces_halt_above_ten_and_ten_percent_and_complaints_above_three_per_mille() {
+        check_halt(90, 10, 0, None);
+        check_halt(89, 11, 0, Some("bounce_rate"));
+        check_halt(989, 11, 0, None);
+        check_halt(0, 11, 0, Some("bounce_rate"));
+        check_halt(1_000, 0, 3, None);
+        check_halt(1_000, 0, 4, Some("complaint_rate"));
+        check_halt(50, 0, 1, None);
+        check_halt(50, 0, 2, Some("complaint_rate"));
     }
 }

@@ -89,6 +89,8 @@ ids! {
     ImportId = "imp";
     /// A vendor's answer to a form.
     ResponseId = "rsp";
+    /// A schedule of a campaign.
+    ScheduleId = "sch";
 }
 
 #[cfg(test)]

@@ -9,12 +9,14 @@ pub mod hash;
 pub mod identifiers;
 pub mod ids;
 pub mod links;
+pub mod schedule;
 pub mod status;
+pub mod suppression;
 pub mod template;
 pub mod user;
 pub mod vendor;
 pub mod vendor_record;
 pub mod work;
 
-pub use ids::{CampaignId, ImportId, InvalidId, ResponseId, TemplateId, UserId, VendorId};
+pub use ids::{CampaignId, ImportId, InvalidId, ResponseId, ScheduleId, TemplateId, UserId, VendorId};
 pub use vendor::FieldError;

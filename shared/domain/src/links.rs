@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sha2::Sha256;
 use ulid::Ulid;
 
+use crate::delivery::Channel;
 use crate::{CampaignId, VendorId};
 
 const VERSION: u8 = 1;
@@ -24,10 +25,13 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const fn byte(self) -> u8 {
-        match self {
-            Purpose::Form => b'f',
-            Purpose::Unsubscribe => b'u',
+    /// Purpose and channel in one letter: a link is as long for every channel.
+    const fn byte(self, channel: Channel) -> u8 {
+        match (self, channel) {
+            (Purpose::Form, Channel::Email) => b'f',
+            (Purpose::Form, Channel::Whatsapp) => b'F',
+            (Purpose::Unsubscribe, Channel::Email) => b'u',
+            (Purpose::Unsubscribe, Channel::Whatsapp) => b'U',
         }
     }
 }
@@ -41,6 +45,8 @@ pub struct Link {
     pub campaign: CampaignId,
     /// The vendor it was sent to.
     pub vendor: VendorId,
+    /// The channel it went through.
+    pub channel: Channel,
     /// The vendor's chunk, so that an answer is recorded without a search.
     pub chunk: u32,
     /// When it stops working; whole seconds, up to the year 2106.
@@ -63,7 +69,7 @@ impl Link {
     pub fn sign(&self, key: &[u8]) -> String {
         let mut bytes = Vec::with_capacity(PAYLOAD + TAG);
         bytes.push(VERSION);
-        bytes.push(self.purpose.byte());
+        bytes.push(self.purpose.byte(self.channel));
         bytes.extend(self.campaign.ulid().to_bytes());
         bytes.extend(self.vendor.ulid().to_bytes());
         bytes.extend(self.chunk.to_be_bytes());
@@ -79,9 +85,13 @@ impl Link {
     /// [`LinkError::Forged`] for anything we did not sign for `purpose`, [`LinkError::Expired`] after its time.
     pub fn verify<'k>(token: &str, purpose: Purpose, keys: impl IntoIterator<Item = &'k [u8]>, now: Timestamp) -> Result<Self, LinkError> {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| LinkError::Forged)?;
-        if bytes.len() != PAYLOAD + TAG || bytes[0] != VERSION || bytes[1] != purpose.byte() {
+        if bytes.len() != PAYLOAD + TAG || bytes[0] != VERSION {
             return Err(LinkError::Forged);
         }
+        let channel = Channel::ALL
+            .into_iter()
+            .find(|channel| purpose.byte(*channel) == bytes[1])
+            .ok_or(LinkError::Forged)?;
         let (payload, tag) = bytes.split_at(PAYLOAD);
         if !keys.into_iter().any(|key| mac(key, payload).verify_truncated_left(tag).is_ok()) {
             return Err(LinkError::Forged);
@@ -96,6 +106,7 @@ impl Link {
             purpose,
             campaign: CampaignId::from_ulid(Ulid::from_bytes(array(2)?)),
             vendor: VendorId::from_ulid(Ulid::from_bytes(array(18)?)),
+            channel,
             chunk: number(34)?,
             expires_at: Timestamp::from_second(i64::from(number(38)?)).map_err(|_| LinkError::Forged)?,
         };
@@ -119,6 +130,7 @@ mod tests {
             purpose: Purpose::Form,
             campaign: CampaignId::from_ulid(Ulid::from_parts(1, 2)),
             vendor: VendorId::from_ulid(Ulid::from_parts(3, 4)),
+            channel: Channel::Whatsapp,
             chunk: 9,
             expires_at: Timestamp::from_second(2_000_000_000).unwrap(),
         }

@@ -37,18 +37,19 @@ impl Role {
     /// Whether this role carries `permission`.
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{
-            AnalyticsRead, CampaignsExecute, CampaignsRead, CampaignsWrite, ImportsRead, ImportsWrite, OwnProfile, SystemRead, TemplatesRead,
-            TemplatesWrite, VendorsDelete, VendorsRead, VendorsWrite,
+            AnalyticsRead, CampaignsExecute, CampaignsRead, CampaignsWrite, ImportsRead, ImportsWrite, OwnProfile, SuppressionsRead,
+            SuppressionsRemove, SuppressionsWrite, SystemRead, TemplatesRead, TemplatesWrite, VendorsDelete, VendorsRead, VendorsWrite,
         };
         match self {
             Role::Admin => true,
             Role::CampaignManager => match permission {
                 OwnProfile | VendorsRead | VendorsWrite | VendorsDelete | ImportsRead | ImportsWrite | TemplatesRead | TemplatesWrite
-                | CampaignsRead | CampaignsWrite | CampaignsExecute | AnalyticsRead | SystemRead => true,
+                | CampaignsRead | CampaignsWrite | CampaignsExecute | AnalyticsRead | SuppressionsRead | SuppressionsWrite | SystemRead => true,
+                SuppressionsRemove => false,
             },
             Role::Viewer => matches!(
                 permission,
-                OwnProfile | VendorsRead | ImportsRead | TemplatesRead | CampaignsRead | AnalyticsRead | SystemRead
+                OwnProfile | VendorsRead | ImportsRead | TemplatesRead | CampaignsRead | AnalyticsRead | SuppressionsRead | SystemRead
             ),
             Role::Vendor => matches!(permission, OwnProfile),
         }
@@ -80,6 +81,12 @@ pub enum Permission {
     CampaignsWrite,
     /// Send a campaign.
     CampaignsExecute,
+    /// Read which addresses are suppressed, and why.
+    SuppressionsRead,
+    /// Suppress an address.
+    SuppressionsWrite,
+    /// Lift a suppression, for a reason that is kept.
+    SuppressionsRemove,
     /// Read dashboards.
     AnalyticsRead,
     /// Read the health of dependencies.

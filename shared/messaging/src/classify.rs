@@ -12,6 +12,8 @@ pub enum Wait {
     DailyQuota,
     /// No connection was made: back off.
     Unreachable,
+    /// The same two numbers talked a moment ago; WhatsApp takes one message in six seconds.
+    PairLimit,
 }
 
 /// What became of one message of a call that SES answered.
@@ -98,6 +100,18 @@ impl SendError {
             SendError::StopCampaign { .. } => EntryResult::Stop { reason },
         }
     }
+}
+
+/// Whether a reason says that the recipient told the provider to keep our messages away.
+pub fn is_opt_out(reason: &str) -> bool {
+    // <https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes>: the user stopped marketing messages.
+    reason == "whatsapp:131050"
+}
+
+/// Whether a reason says that the provider gave the message up for today, and would take it tomorrow.
+pub fn is_due_next_day(reason: &str) -> bool {
+    // "Not delivered to maintain healthy ecosystem engagement": Meta asks not to try again within 24 hours.
+    reason == "whatsapp:131049"
 }
 
 /// Classifies an error answer: HTTP status, exception name and message.

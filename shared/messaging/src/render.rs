@@ -1,4 +1,5 @@
-//! E-mail templates: checked when they are saved, rendered once per recipient when they are sent.
+//! Templates: checked when they are saved, rendered once per recipient when they are sent. Here those of e-mails, and what
+//! texts with variables have in common on every channel.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -22,15 +23,12 @@ const HTML: &str = "html";
 const TEXT: &str = "text";
 
 /// Absent for vendors whose record does not hold them; a template has to cope.
-const OPTIONAL: [&str; 5] = ["city", "state", "gstin", "pan_masked", "udyam_number"];
+const OPTIONAL: [&str; 7] = ["city", "state", "gstin", "pan_masked", "udyam_number", "email", "phone_number"];
 
 /// A template that compiled: its syntax is right, it uses only known variables, and both parts hold the form's link.
 #[derive(Debug)]
 pub struct EmailTemplate {
-    environment: Environment<'static>,
-    subject: BTreeSet<String>,
-    html: BTreeSet<String>,
-    text: BTreeSet<String>,
+    parts: Parts,
 }
 
 /// A message ready to send.
@@ -56,10 +54,18 @@ pub enum RenderError {
     /// The template computes for too long.
     #[error("the template takes too many steps")]
     OutOfFuel,
+    /// A parameter of a WhatsApp message came out empty or too long.
+    #[error("{part} of the message is {problem}")]
+    Parameter {
+        /// `body_2`, `button_0` …
+        part: String,
+        /// `empty` or `too_long`.
+        problem: &'static str,
+    },
     /// An expression has no meaning for this recipient's values.
     #[error("line {line} of the {part} part cannot be computed: {kind}")]
     Failed {
-        /// `subject`, `html` or `text`.
+        /// `subject`, `html`, `text`, `header`, `body` or `buttons`.
         part: &'static str,
         /// Counted from 1; 0 where unknown.
         line: usize,
@@ -75,6 +81,7 @@ impl RenderError {
             RenderError::MissingVariable(name) => format!("missing_variable:{name}"),
             RenderError::TooLong => "message_too_long".to_owned(),
             RenderError::OutOfFuel => "template_too_expensive".to_owned(),
+            RenderError::Parameter { part, problem } => format!("parameter_{problem}:{part}"),
             RenderError::Failed { part, line, .. } => format!("template_failed:{part}:{line}"),
         }
     }
@@ -109,6 +116,7 @@ impl Variables {
             name,
             contact,
             email,
+            phone,
             city,
             state,
             gstin,
@@ -128,10 +136,12 @@ impl Variables {
             ("pan_masked", pan.as_deref()),
             ("udyam_number", udyam.as_deref()),
             ("email", email.as_deref()),
+            ("phone_number", phone.as_deref()),
             ("organisation_name", Some(campaign.organisation_name)),
             ("campaign_name", Some(campaign.campaign_name)),
             ("deadline", Some(&deadline)),
             ("form_url", Some(campaign.form_url)),
+            ("form_token", campaign.form_url.rsplit('/').next()),
             ("unsubscribe_url", Some(campaign.unsubscribe_url)),
         ];
         Self(
@@ -154,10 +164,12 @@ impl Variables {
             ("pan_masked", "AAAXX0000A"),
             ("udyam_number", "UDYAM-TN-03-0000001"),
             ("email", "accounts@kaveri.example"),
+            ("phone_number", "+919876500001"),
             ("organisation_name", "Example Industries Limited"),
             ("campaign_name", "MSME declaration"),
             ("deadline", "31 January 2027"),
             ("form_url", "https://msme.example/f/sample"),
+            ("form_token", "sample"),
             ("unsubscribe_url", "https://msme.example/unsubscribe/sample"),
         ];
         Self(values.into_iter().map(|(name, value)| (name, value.to_owned())).collect())
@@ -178,7 +190,7 @@ impl Variables {
         self.0.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
-    fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         Value::from_pairs(self.iter())
     }
 }
@@ -197,21 +209,14 @@ impl EmailTemplate {
     /// Everything wrong with it: syntax, unknown variables and filters, no link to the form. Each error names the part,
     /// the line and the fix.
     pub fn compile(content: &EmailContent) -> Result<Self, Vec<FieldError>> {
-        let mut environment = environment();
+        let mut parts = Parts::new();
         let mut errors = Vec::new();
-        let mut add = |part: &'static str, source: &str| match environment.add_template_owned(part, source.to_owned()) {
-            Ok(()) => used_variables(&environment, part, source, &mut errors),
-            Err(error) => {
-                errors.push(syntax_error(part, &error));
-                BTreeSet::new()
-            }
-        };
-        let subject = add(SUBJECT, &content.subject);
-        let html = add(HTML, &content.html);
-        let text = add(TEXT, &content.text);
+        parts.add(SUBJECT, SUBJECT, &content.subject, &mut errors);
+        parts.add(HTML, HTML, &content.html, &mut errors);
+        parts.add(TEXT, TEXT, &content.text, &mut errors);
         if errors.is_empty() {
-            for (part, used) in [(HTML, &html), (TEXT, &text)] {
-                if !used.contains("form_url") {
+            for part in [HTML, TEXT] {
+                if !parts.uses(part, "form_url") {
                     let fix = if part == HTML {
                         "<a href=\"{{ form_url }}\">Answer here</a>"
                     } else {
@@ -226,26 +231,20 @@ impl EmailTemplate {
                 }
             }
         }
-        let template = Self {
-            environment,
-            subject,
-            html,
-            text,
-        };
         if errors.is_empty() {
-            template.try_out(&mut errors);
+            parts.try_out(&mut errors);
         }
-        if errors.is_empty() { Ok(template) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { parts }) } else { Err(errors) }
     }
 
     /// The variables the template uses, in any part.
     pub fn variables(&self) -> BTreeSet<String> {
-        self.subject.iter().chain(&self.html).chain(&self.text).cloned().collect()
+        self.parts.variables()
     }
 
     /// Whether both parts hold the opt-out link. The `List-Unsubscribe` header is sent in any case.
     pub fn has_unsubscribe_link(&self) -> bool {
-        self.html.contains("unsubscribe_url") && self.text.contains("unsubscribe_url")
+        self.parts.uses(HTML, "unsubscribe_url") && self.parts.uses(TEXT, "unsubscribe_url")
     }
 
     /// Renders the message for one recipient.
@@ -255,7 +254,7 @@ impl EmailTemplate {
     /// (`{% if city %}`, `{{ city|default("") }}`) is no error.
     pub fn render(&self, variables: &Variables) -> Result<RenderedEmail, RenderError> {
         let context = variables.to_value();
-        let part = |part: &'static str| self.render_part(part, &context).map_err(|error| self.explain(part, &error, variables));
+        let part = |name: &str| self.parts.render(name, &context, variables);
         let email = RenderedEmail {
             subject: one_line(&part(SUBJECT)?),
             html: part(HTML)?,
@@ -267,51 +266,113 @@ impl EmailTemplate {
             Ok(email)
         }
     }
+}
 
-    fn render_part(&self, part: &str, context: &Value) -> Result<String, minijinja::Error> {
+/// Texts with variables that belong to one message, compiled.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    environment: Environment<'static>,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    name: String,
+    /// The field of the template that its mistakes are reported for.
+    field: &'static str,
+    used: BTreeSet<String>,
+}
+
+impl Part {
+    /// Where in the field a mistake is: nowhere in particular where the field is one text, else in `body_2`.
+    fn place(&self) -> String {
+        if self.name == self.field { String::new() } else { format!("{}, ", self.name) }
+    }
+}
+
+impl Parts {
+    pub(crate) fn new() -> Self {
+        Self {
+            environment: environment(),
+            parts: Vec::new(),
+        }
+    }
+
+    /// Compiles one text. The part named `html` is escaped for HTML, every other is plain.
+    pub(crate) fn add(&mut self, name: &str, field: &'static str, source: &str, errors: &mut Vec<FieldError>) {
+        let mut part = Part {
+            name: name.to_owned(),
+            field,
+            used: BTreeSet::new(),
+        };
+        match self.environment.add_template_owned(name.to_owned(), source.to_owned()) {
+            Ok(()) => part.used = used_variables(&self.environment, &part, source, errors),
+            Err(error) => errors.push(syntax_error(&part, &error)),
+        }
+        self.parts.push(part);
+    }
+
+    /// Whether a part uses a variable.
+    pub(crate) fn uses(&self, name: &str, variable: &str) -> bool {
+        self.parts.iter().any(|part| part.name == name && part.used.contains(variable))
+    }
+
+    /// The variables used in any part.
+    pub(crate) fn variables(&self) -> BTreeSet<String> {
+        self.parts.iter().flat_map(|part| &part.used).cloned().collect()
+    }
+
+    /// Renders one part; `context` is `variables` as the engine wants them.
+    pub(crate) fn render(&self, name: &str, context: &Value, variables: &Variables) -> Result<String, RenderError> {
+        self.run(name, context).map_err(|error| self.explain(name, &error, variables))
+    }
+
+    fn run(&self, name: &str, context: &Value) -> Result<String, minijinja::Error> {
         let mut output = Bounded(Vec::new());
-        self.environment.get_template(part)?.render_captured_to(context.clone(), &mut output)?;
+        self.environment.get_template(name)?.render_captured_to(context.clone(), &mut output)?;
         // Only text is written, so nothing is lost here.
         Ok(String::from_utf8_lossy(&output.0).into_owned())
     }
 
     /// Finds what the compiler leaves to run time: unknown filters, tests, functions and attributes, and loops without end.
-    fn try_out(&self, errors: &mut Vec<FieldError>) {
+    pub(crate) fn try_out(&self, errors: &mut Vec<FieldError>) {
         let complete = Variables::sample();
         let mut sparse = complete.clone();
         sparse.0.retain(|name, _| !OPTIONAL.contains(name));
-        for part in [SUBJECT, HTML, TEXT] {
+        for part in &self.parts {
             for variables in [&complete, &sparse] {
-                let Err(error) = self.render_part(part, &variables.to_value()) else {
+                let Err(error) = self.run(&part.name, &variables.to_value()) else {
                     continue;
                 };
-                let (code, message) = match self.explain(part, &error, variables) {
+                let (code, message) = match self.explain(&part.name, &error, variables) {
                     // Vendors without it are skipped and reported by name; that is the author's choice.
                     RenderError::MissingVariable(_) => continue,
-                    RenderError::TooLong => ("length", "the message gets too long; shorten it".to_owned()),
+                    RenderError::TooLong | RenderError::Parameter { .. } => ("length", "the message gets too long; shorten it".to_owned()),
                     RenderError::OutOfFuel => ("too_expensive", "the template takes too many steps; shorten its loops".to_owned()),
                     RenderError::Failed { line, kind, .. } => {
                         let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+                        let place = part.place();
                         (
                             "invalid_expression",
-                            format!("line {line}: {kind}{detail}; correct or remove the expression"),
+                            format!("{place}line {line}: {kind}{detail}; correct or remove the expression"),
                         )
                     }
                 };
-                errors.push(FieldError::new(part, "", code, &message));
+                errors.push(FieldError::new(part.field, "", code, &message));
                 break;
             }
         }
     }
 
-    fn explain(&self, part: &'static str, error: &minijinja::Error, variables: &Variables) -> RenderError {
+    fn explain(&self, name: &str, error: &minijinja::Error, variables: &Variables) -> RenderError {
+        let part = self.parts.iter().find(|part| part.name == name);
         match error.kind() {
             ErrorKind::OutOfFuel => RenderError::OutOfFuel,
             ErrorKind::WriteFailure => RenderError::TooLong,
-            kind => match self.missing_variable(part, error, variables) {
+            kind => match part.and_then(|part| self.missing_variable(part, error, variables)) {
                 Some(name) => RenderError::MissingVariable(name),
                 None => RenderError::Failed {
-                    part,
+                    part: part.map_or("", |part| part.field),
                     line: error.line().unwrap_or(0),
                     kind: kind.to_string(),
                 },
@@ -320,20 +381,13 @@ impl EmailTemplate {
     }
 
     /// The absent variable in the expression that failed.
-    fn missing_variable(&self, part: &str, error: &minijinja::Error, variables: &Variables) -> Option<String> {
+    fn missing_variable(&self, part: &Part, error: &minijinja::Error, variables: &Variables) -> Option<String> {
         let is_undefined = error.kind() == ErrorKind::UndefinedError;
-        let template = self.environment.get_template(part).ok()?;
+        let template = self.environment.get_template(&part.name).ok()?;
         let expression = error.range().and_then(|range| template.source().get(range)).unwrap_or_default();
         let absent = |name: &&str| variables.get(name).is_none() && is_known(name);
         let named = words(expression).map(|(_, word)| word).find(absent).map(str::to_owned);
-        named.or_else(|| {
-            let used = match part {
-                SUBJECT => &self.subject,
-                HTML => &self.html,
-                _ => &self.text,
-            };
-            used.iter().find(|name| is_undefined && absent(&name.as_str())).cloned()
-        })
+        named.or_else(|| part.used.iter().find(|name| is_undefined && absent(&name.as_str())).cloned())
     }
 }
 
@@ -382,8 +436,8 @@ fn print(output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> R
     output.write_str(rest).map_err(Into::into)
 }
 
-fn used_variables(environment: &Environment<'_>, part: &'static str, source: &str, errors: &mut Vec<FieldError>) -> BTreeSet<String> {
-    let Ok(template) = environment.get_template(part) else {
+fn used_variables(environment: &Environment<'_>, part: &Part, source: &str, errors: &mut Vec<FieldError>) -> BTreeSet<String> {
+    let Ok(template) = environment.get_template(&part.name) else {
         return BTreeSet::new();
     };
     let is_function = |name: &str| environment.globals().any(|(global, _)| global == name);
@@ -398,20 +452,22 @@ fn used_variables(environment: &Environment<'_>, part: &'static str, source: &st
             Some(near) => format!("did you mean {near}?"),
             None => format!("use one of {}", VARIABLES.map(|(name, _)| name).join(", ")),
         };
-        let message = format!("line {line}: there is no variable {name}; {fix}");
-        errors.push(FieldError::new(part, &name, "unknown_variable", &message));
+        let place = part.place();
+        let message = format!("{place}line {line}: there is no variable {name}; {fix}");
+        errors.push(FieldError::new(part.field, &name, "unknown_variable", &message));
     }
     known
 }
 
-fn syntax_error(part: &'static str, error: &minijinja::Error) -> FieldError {
+fn syntax_error(part: &Part, error: &minijinja::Error) -> FieldError {
     let line = error.line().unwrap_or(1);
     let detail = error.detail().unwrap_or("the template cannot be read");
+    let place = part.place();
     FieldError::new(
-        part,
+        part.field,
         "",
         "syntax",
-        &format!("line {line}: {detail}; close every {{{{ with }}}} and every {{% if %}} with {{% endif %}}"),
+        &format!("{place}line {line}: {detail}; close every {{{{ with }}}} and every {{% if %}} with {{% endif %}}"),
     )
 }
 
@@ -469,8 +525,9 @@ fn words(expression: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn one_line(subject: &str) -> String {
-    let spaced: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+/// `text` without line breaks, control characters and runs of spaces.
+pub(crate) fn one_line(text: &str) -> String {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -519,6 +576,7 @@ mod tests {
             name: "Rao & Sons <Castings>".to_owned(),
             contact: None,
             email: Some("rao@example.in".to_owned()),
+            phone: Some("+919876500002".to_owned()),
             city: Some("  ".to_owned()),
             state: Some("Kerala".to_owned()),
             gstin: None,

@@ -17,7 +17,7 @@ use ulid::Ulid;
 
 use crate::config::{Config, ConfigError, Var};
 use crate::problem::ApiError;
-use crate::secrets::SigningKeys;
+use crate::secrets::{EmailProviderSecrets, InvalidSecret, SigningKeys, WhatsappAccount};
 
 // Amazon's own roots: every AWS endpoint chains to one of these. Parsing five certificates instead of the system's
 // bundle of some 140 is most of a cold start. <https://www.amazontrust.com/repository/>
@@ -46,6 +46,9 @@ macro_rules! sdk_config {
 
 const SECRET_TTL: Duration = Duration::from_secs(300);
 
+/// A parsed secret and until when it is fresh.
+type Cached<T> = Mutex<Option<(Instant, Arc<T>)>>;
+
 /// The environment of a function, made once per process.
 #[derive(Debug)]
 pub struct App {
@@ -55,9 +58,12 @@ pub struct App {
     store: OnceLock<Store>,
     s3: OnceLock<aws_sdk_s3::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
+    scheduler: OnceLock<aws_sdk_scheduler::Client>,
     ses: OnceLock<aws_sdk_sesv2::Client>,
     secrets: OnceLock<aws_sdk_secretsmanager::Client>,
-    signing: Mutex<Option<(Instant, Arc<SigningKeys>)>>,
+    signing: Cached<SigningKeys>,
+    email_providers: Cached<EmailProviderSecrets>,
+    whatsapp: Cached<WhatsappAccount>,
 }
 
 impl App {
@@ -70,9 +76,12 @@ impl App {
             store: OnceLock::new(),
             s3: OnceLock::new(),
             sqs: OnceLock::new(),
+            scheduler: OnceLock::new(),
             ses: OnceLock::new(),
             secrets: OnceLock::new(),
             signing: Mutex::const_new(None),
+            email_providers: Mutex::const_new(None),
+            whatsapp: Mutex::const_new(None),
         }
     }
 
@@ -89,6 +98,17 @@ impl App {
         let fresh_until = Instant::now() + Duration::from_secs(86_400 * 365);
         Self {
             signing: Mutex::new(Some((fresh_until, Arc::new(keys)))),
+            ..self
+        }
+    }
+
+    /// The same app with a WhatsApp account and e-mail providers at hand instead of in Secrets Manager; for tests.
+    #[must_use]
+    pub fn with_accounts(self, whatsapp: WhatsappAccount, email_providers: EmailProviderSecrets) -> Self {
+        let fresh_until = Instant::now() + Duration::from_secs(86_400 * 365);
+        Self {
+            whatsapp: Mutex::new(Some((fresh_until, Arc::new(whatsapp)))),
+            email_providers: Mutex::new(Some((fresh_until, Arc::new(email_providers)))),
             ..self
         }
     }
@@ -142,6 +162,12 @@ impl App {
             .get_or_init(|| aws_sdk_sqs::Client::from_conf(sdk_config!(aws_sdk_sqs, self, retries(), 5).build()))
     }
 
+    /// EventBridge Scheduler.
+    pub fn scheduler(&self) -> &aws_sdk_scheduler::Client {
+        self.scheduler
+            .get_or_init(|| aws_sdk_scheduler::Client::from_conf(sdk_config!(aws_sdk_scheduler, self, retries(), 5).build()))
+    }
+
     /// SES, with one attempt per call: whether to send again is the delivery code's decision, never the SDK's.
     pub fn ses(&self) -> &aws_sdk_sesv2::Client {
         self.ses.get_or_init(|| {
@@ -176,16 +202,37 @@ impl App {
     /// # Errors
     /// When the secret cannot be read or is malformed.
     pub async fn signing_keys(&self) -> Result<Arc<SigningKeys>, ApiError> {
-        let mut cached = self.signing.lock().await;
-        if let Some((fresh_until, keys)) = cached.as_ref()
+        self.cached(&self.signing, Var::SigningSecretArn, SigningKeys::parse).await
+    }
+
+    /// What SendGrid and the SMTP server are spoken to with, read again every five minutes.
+    ///
+    /// # Errors
+    /// When the secret cannot be read or is malformed.
+    pub async fn email_provider_secrets(&self) -> Result<Arc<EmailProviderSecrets>, ApiError> {
+        self.cached(&self.email_providers, Var::EmailProvidersSecretArn, EmailProviderSecrets::parse)
+            .await
+    }
+
+    /// The WhatsApp business account, read again every five minutes.
+    ///
+    /// # Errors
+    /// When the secret cannot be read or is malformed.
+    pub async fn whatsapp_account(&self) -> Result<Arc<WhatsappAccount>, ApiError> {
+        self.cached(&self.whatsapp, Var::WhatsappSecretArn, WhatsappAccount::parse).await
+    }
+
+    async fn cached<T>(&self, cache: &Cached<T>, var: Var, parse: fn(&str) -> Result<T, InvalidSecret>) -> Result<Arc<T>, ApiError> {
+        let mut cached = cache.lock().await;
+        if let Some((fresh_until, value)) = cached.as_ref()
             && Instant::now() < *fresh_until
         {
-            return Ok(Arc::clone(keys));
+            return Ok(Arc::clone(value));
         }
-        let text = self.secret(Var::SigningSecretArn).await?;
-        let keys = Arc::new(SigningKeys::parse(&text).map_err(|error| ApiError::Internal(Box::new(error)))?);
-        *cached = Some((Instant::now() + SECRET_TTL, Arc::clone(&keys)));
-        Ok(keys)
+        let text = self.secret(var).await?;
+        let value = Arc::new(parse(&text).map_err(|error| ApiError::Internal(Box::new(error)))?);
+        *cached = Some((Instant::now() + SECRET_TTL, Arc::clone(&value)));
+        Ok(value)
     }
 
     fn credentials(&self) -> SharedCredentialsProvider {

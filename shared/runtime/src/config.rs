@@ -18,12 +18,16 @@ pub enum Var {
     EmailQueueUrl,
     /// Queue of import jobs.
     ImportQueueUrl,
+    /// Queue of provider events.
+    DeliveryEventsQueueUrl,
     /// Comma list of every queue and dead-letter queue, for health.
     QueueUrls,
     /// Secrets Manager id of the signing keys.
     SigningSecretArn,
     /// Secrets Manager id of the bootstrap administrator's initial password.
     BootstrapSecretArn,
+    /// Secrets Manager id of what SendGrid and the SMTP server are spoken to with.
+    EmailProvidersSecretArn,
     /// E-mail of the bootstrap administrator.
     BootstrapAdminEmail,
     /// Base of links in messages, without a trailing slash.
@@ -36,25 +40,51 @@ pub enum Var {
     SesConfigurationSet,
     /// Messages per second the provider account may send.
     SesMaxSendRate,
+    /// Providers of e-mail, first choice first: `ses,sendgrid,smtp`.
+    EmailProviders,
+    /// Secrets Manager id of the WhatsApp business account.
+    WhatsappSecretArn,
+    /// Queue of WhatsApp chunks.
+    WhatsappQueueUrl,
+    /// Queue of what WhatsApp's webhook tells.
+    WhatsappEventsQueueUrl,
+    /// Group of the stack's schedules at EventBridge.
+    ScheduleGroupName,
+    /// Role a schedule fires with.
+    ScheduleRoleArn,
+    /// Queue a schedule fires into.
+    ScheduleTargetArn,
+    /// Queue for what a schedule could not put there.
+    ScheduleDlqArn,
 }
 
 impl Var {
     /// Every variable, for tests.
-    pub const ALL: [Var; 14] = [
+    pub const ALL: [Var; 24] = [
         Var::TableName,
         Var::BucketName,
         Var::PlanQueueUrl,
         Var::EmailQueueUrl,
         Var::ImportQueueUrl,
+        Var::DeliveryEventsQueueUrl,
         Var::QueueUrls,
         Var::SigningSecretArn,
         Var::BootstrapSecretArn,
+        Var::EmailProvidersSecretArn,
         Var::BootstrapAdminEmail,
         Var::PublicBaseUrl,
         Var::FromAddress,
         Var::OrganisationName,
         Var::SesConfigurationSet,
         Var::SesMaxSendRate,
+        Var::EmailProviders,
+        Var::WhatsappSecretArn,
+        Var::WhatsappQueueUrl,
+        Var::WhatsappEventsQueueUrl,
+        Var::ScheduleGroupName,
+        Var::ScheduleRoleArn,
+        Var::ScheduleTargetArn,
+        Var::ScheduleDlqArn,
     ];
 
     /// The variable's name.
@@ -65,15 +95,25 @@ impl Var {
             Var::PlanQueueUrl => "PLAN_QUEUE_URL",
             Var::EmailQueueUrl => "EMAIL_QUEUE_URL",
             Var::ImportQueueUrl => "IMPORT_QUEUE_URL",
+            Var::DeliveryEventsQueueUrl => "DELIVERY_EVENTS_QUEUE_URL",
             Var::QueueUrls => "QUEUE_URLS",
             Var::SigningSecretArn => "SIGNING_SECRET_ARN",
             Var::BootstrapSecretArn => "BOOTSTRAP_SECRET_ARN",
+            Var::EmailProvidersSecretArn => "EMAIL_PROVIDERS_SECRET_ARN",
             Var::BootstrapAdminEmail => "BOOTSTRAP_ADMIN_EMAIL",
             Var::PublicBaseUrl => "PUBLIC_BASE_URL",
             Var::FromAddress => "FROM_ADDRESS",
             Var::OrganisationName => "ORGANISATION_NAME",
             Var::SesConfigurationSet => "SES_CONFIGURATION_SET",
             Var::SesMaxSendRate => "SES_MAX_SEND_RATE",
+            Var::EmailProviders => "EMAIL_PROVIDERS",
+            Var::WhatsappSecretArn => "WHATSAPP_SECRET_ARN",
+            Var::WhatsappQueueUrl => "WHATSAPP_QUEUE_URL",
+            Var::WhatsappEventsQueueUrl => "WHATSAPP_EVENTS_QUEUE_URL",
+            Var::ScheduleGroupName => "SCHEDULE_GROUP_NAME",
+            Var::ScheduleRoleArn => "SCHEDULE_ROLE_ARN",
+            Var::ScheduleTargetArn => "SCHEDULE_TARGET_ARN",
+            Var::ScheduleDlqArn => "SCHEDULE_DLQ_ARN",
         }
     }
 }

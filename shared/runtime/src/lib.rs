@@ -12,6 +12,7 @@ pub mod extract;
 pub mod paging;
 pub mod problem;
 pub mod respond;
+pub mod scheduler;
 
 pub use app::App;
 pub use config::{AwsEnvironment, Config, ConfigError, Var};
@@ -20,8 +21,8 @@ pub use guard::{ACCESS_TOKEN_SECS, Caller, access_token};
 pub use http::{Access, HandlerFuture, MAX_JSON, Route, StartError, dispatch, request_of, serve_http};
 pub use problem::ApiError;
 pub use queue::{
-    Message, Outgoing, RecordError, RecordFailure, StreamRecord, StreamWorker, Worker, WorkerFuture, follow, send, serve_queue, serve_stream, work,
+    Message, Outgoing, RecordError, RecordFailure, StreamRecord, StreamWorker, Worker, WorkerFuture, follow, send, send_as, serve_queue, serve_stream, work,
 };
 pub use respond::Response;
-pub use secrets::{InvalidSecret, KeyUse, SigningKeys};
+pub use secrets::{EmailProviderSecrets, InvalidSecret, KeyUse, SigningKeys, WhatsappAccount};
 pub use telemetry::{Metrics, NAMESPACE};

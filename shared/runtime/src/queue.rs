@@ -233,6 +233,21 @@ pub struct Outgoing<T> {
 /// # Errors
 /// When a message could not be sent; those before it were.
 pub async fn send<T: Serialize>(app: &App, queue: Var, correlation_id: &str, messages: &[Outgoing<T>]) -> Result<(), RecordError> {
+    send_as(app, queue, correlation_id, None, messages).await
+}
+
+/// Like [`send`], in the name of a tenant of the queue: SQS hands out messages of a standard queue so that no tenant's backlog
+/// keeps those of another waiting. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_as<T: Serialize>(
+    app: &App,
+    queue: Var,
+    correlation_id: &str,
+    tenant: Option<&str>,
+    messages: &[Outgoing<T>],
+) -> Result<(), RecordError> {
     let url = app.config().get(queue)?;
     for batch in messages.chunks(10) {
         let mut entries = Vec::with_capacity(batch.len());
@@ -240,6 +255,7 @@ pub async fn send<T: Serialize>(app: &App, queue: Var, correlation_id: &str, mes
             let mut entry = SendMessageBatchRequestEntry::builder()
                 .id(i.to_string())
                 .message_body(serde_json::to_string(&message.body)?)
+                .set_message_group_id(tenant.map(str::to_owned))
                 .set_delay_seconds((message.delay_secs > 0).then_some(message.delay_secs.min(900)));
             if !correlation_id.is_empty() {
                 let value = MessageAttributeValue::builder()

@@ -1,8 +1,9 @@
-//! Signing keys: one master secret per key id, a key of its own for each purpose.
+//! Signing keys, one master secret per key id with a key of its own for each purpose, and the keys of e-mail providers.
 
 use std::collections::BTreeMap;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::Deserialize;
 use sha2::Sha256;
 
 /// What a key signs. A cursor can never be passed off as an access token.
@@ -34,9 +35,9 @@ pub struct SigningKeys {
     masters: BTreeMap<String, String>,
 }
 
-/// A signing secret that cannot be used.
+/// A secret that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the signing secret {0}")]
+#[error("the secret {0}")]
 pub struct InvalidSecret(&'static str);
 
 impl std::fmt::Debug for SigningKeys {
@@ -81,6 +82,74 @@ impl SigningKeys {
     }
 }
 
+/// What the e-mail providers beside SES are spoken to with: a JSON object in Secrets Manager, of which every field may be absent
+/// or empty. A provider without its fields is not configured.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EmailProviderSecrets {
+    sendgrid_api_key: String,
+    sendgrid_webhook_public_key: String,
+    smtp_host: String,
+    smtp_port: Option<u16>,
+    smtp_security: String,
+    smtp_username: String,
+    smtp_password: String,
+    sendgrid_url: String,
+}
+
+impl std::fmt::Debug for EmailProviderSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EmailProviderSecrets(…)")
+    }
+}
+
+impl EmailProviderSecrets {
+    /// Reads the secret's JSON.
+    ///
+    /// # Errors
+    /// When it is not of the documented form.
+    pub fn parse(json: &str) -> Result<Self, InvalidSecret> {
+        serde_json::from_str(json).map_err(|_| InvalidSecret("is not a JSON object of strings"))
+    }
+
+    /// SendGrid's API key.
+    pub fn sendgrid_api_key(&self) -> Option<&str> {
+        Some(self.sendgrid_api_key.trim()).filter(|key| !key.is_empty())
+    }
+
+    /// The public key SendGrid's event webhook is verified with, as its console shows it.
+    pub fn sendgrid_webhook_public_key(&self) -> Option<&str> {
+        Some(self.sendgrid_webhook_public_key.trim()).filter(|key| !key.is_empty())
+    }
+
+    /// Where SendGrid's API is, if not at its usual place: a region of its own, or a simulator.
+    pub fn sendgrid_url(&self) -> &str {
+        match self.sendgrid_url.trim() {
+            "" => "https://api.sendgrid.com",
+            url => url,
+        }
+    }
+
+    /// Host and port of the SMTP server.
+    pub fn smtp_server(&self) -> Option<(&str, u16)> {
+        let host = Some(self.smtp_host.trim()).filter(|host| !host.is_empty())?;
+        Some((host, self.smtp_port.unwrap_or(587)))
+    }
+
+    /// How the connection to the SMTP server is secured: `starttls` unless it says `tls` or, for a server on this machine, `none`.
+    pub fn smtp_security(&self) -> &str {
+        match self.smtp_security.trim() {
+            "" => "starttls",
+            security => security,
+        }
+    }
+
+    /// User name and password of the SMTP server.
+    pub fn smtp_login(&self) -> Option<(&str, &str)> {
+        Some((self.smtp_username.as_str(), self.smtp_password.as_str())).filter(|(username, _)| !username.is_empty())
+    }
+}
+
 fn derive(master: &str, usage: KeyUse) -> [u8; 32] {
     sign(master.as_bytes(), usage.label())
 }
@@ -90,6 +159,64 @@ pub(crate) fn sign(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC accepts keys of any length"));
     mac.update(message);
     mac.finalize().into_bytes().into()
+}
+
+/// The WhatsApp business account: a JSON object in Secrets Manager, of which every field may be absent or empty. Without access
+/// token and phone number id WhatsApp is not configured.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct WhatsappAccount {
+    access_token: String,
+    app_secret: String,
+    verify_token: String,
+    phone_number_id: String,
+    business_account_id: String,
+    api_url: String,
+}
+
+impl std::fmt::Debug for WhatsappAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WhatsappAccount(…)")
+    }
+}
+
+impl WhatsappAccount {
+    /// Reads the secret's JSON.
+    ///
+    /// # Errors
+    /// When it is not of the documented form.
+    pub fn parse(json: &str) -> Result<Self, InvalidSecret> {
+        serde_json::from_str(json).map_err(|_| InvalidSecret("is not a JSON object of strings"))
+    }
+
+    /// Access token and phone number id, if messages can be sent.
+    pub fn sender(&self) -> Option<(&str, &str)> {
+        let (token, number) = (self.access_token.trim(), self.phone_number_id.trim());
+        (!token.is_empty() && !number.is_empty()).then_some((token, number))
+    }
+
+    /// The id of the business account the templates belong to.
+    pub fn business_account_id(&self) -> Option<&str> {
+        Some(self.business_account_id.trim()).filter(|id| !id.is_empty())
+    }
+
+    /// What webhooks are signed with.
+    pub fn app_secret(&self) -> Option<&str> {
+        Some(self.app_secret.trim()).filter(|secret| !secret.is_empty())
+    }
+
+    /// What Meta has to know when it registers the webhook.
+    pub fn verify_token(&self) -> Option<&str> {
+        Some(self.verify_token.trim()).filter(|token| !token.is_empty())
+    }
+
+    /// The Graph API with its version, without a slash at the end.
+    pub fn api_url(&self) -> &str {
+        match self.api_url.trim().trim_end_matches('/') {
+            "" => "https://graph.facebook.com/v23.0",
+            url => url,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +229,16 @@ mod tests {
         assert_ne!(keys.active(KeyUse::Link), keys.active(KeyUse::Cursor));
         assert_eq!(keys.by_id("k1", KeyUse::Link), Some(keys.active(KeyUse::Link)));
         assert_eq!(keys.by_id("active", KeyUse::Link), None);
+    }
+
+    #[test]
+    fn a_provider_without_its_fields_is_not_configured() {
+        let none = EmailProviderSecrets::parse("{}").unwrap();
+        assert_eq!((none.sendgrid_api_key(), none.sendgrid_webhook_public_key(), none.smtp_login()), (None, None, None));
+        let some = EmailProviderSecrets::parse(r#"{"sendgrid_api_key":"SG.k\n","smtp_username":"u","smtp_password":"p"}"#).unwrap();
+        assert_eq!((some.sendgrid_api_key(), some.smtp_login()), (Some("SG.k"), Some(("u", "p"))));
+        assert!(EmailProviderSecrets::parse("[]").is_err());
+        assert!(!format!("{some:?}").contains("SG"));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Walking a campaign's audience, page by page, from any place it was left.
 
-use domain::VendorId;
 use domain::campaign::Audience;
+use domain::delivery::{Channel, RecipientClass};
 use domain::vendor_record::Vendor;
+use domain::{CampaignId, VendorId};
 
 use crate::client::key_item;
-use crate::{PageRequest, Store, StoreError, keys, vendors};
+use crate::{PageRequest, Store, StoreError, chunks, keys, vendors};
 
 /// Vendors per page: about 500 KB, within the 1 MB of a query.
 const PAGE: u32 = 500;
@@ -24,11 +25,14 @@ pub struct Stretch {
 /// # Errors
 /// When the table cannot be read, or `place` is not one of ours.
 pub async fn walk(store: &Store, audience: &Audience, place: Option<&str>) -> Result<Stretch, StoreError> {
-    let mut stretch = if audience.vendor_ids.is_empty() {
-        by_code(store, place).await?
-    } else {
-        by_id(store, &audience.vendor_ids, place).await?
+    let mut stretch = match audience.not_answered {
+        Some(campaign) => not_answered(store, campaign, place).await?,
+        None if audience.vendor_ids.is_empty() => by_code(store, place).await?,
+        None => by_id(store, &audience.vendor_ids, place).await?,
     };
+    if audience.not_answered.is_some() && !audience.vendor_ids.is_empty() {
+        stretch.vendors.retain(|(vendor, _)| audience.vendor_ids.contains(&vendor.id));
+    }
     stretch.vendors.retain(|(vendor, _)| {
         audience.admits(
             vendor.msme_status,
@@ -39,15 +43,15 @@ pub async fn walk(store: &Store, audience: &Audience, place: Option<&str>) -> Re
     Ok(stretch)
 }
 
-/// Whether at least one vendor of the audience has an e-mail address.
+/// Whether at least one vendor of the audience has an address of one of the channels.
 ///
 /// # Errors
 /// When the table cannot be read.
-pub async fn has_reachable(store: &Store, audience: &Audience) -> Result<bool, StoreError> {
+pub async fn has_reachable(store: &Store, audience: &Audience, channels: &[Channel]) -> Result<bool, StoreError> {
     let mut place: Option<String> = None;
     loop {
         let stretch = walk(store, audience, place.as_deref()).await?;
-        if stretch.vendors.iter().any(|(vendor, _)| vendor.profile.email.is_some()) {
+        if stretch.vendors.iter().any(|(vendor, _)| channels.iter().any(|channel| has_address(vendor, *channel))) {
             return Ok(true);
         }
         match stretch.next {
@@ -55,6 +59,51 @@ pub async fn has_reachable(store: &Store, audience: &Audience) -> Result<bool, S
             None => return Ok(false),
         }
     }
+}
+
+const fn has_address(vendor: &Vendor, channel: Channel) -> bool {
+    match channel {
+        Channel::Email => vendor.profile.email.is_some(),
+        Channel::Whatsapp => vendor.profile.phone_number.is_some(),
+    }
+}
+
+/// Chunks read for one stretch of a reminder's audience.
+const CHUNKS: usize = 10;
+
+/// Those a campaign reached, or may have reached, and that have neither answered nor opted out. A vendor asked through two
+/// channels comes twice; planning asks it once.
+async fn not_answered(store: &Store, campaign: CampaignId, place: Option<&str>) -> Result<Stretch, StoreError> {
+    let summaries = chunks::summaries(store, campaign).await?;
+    // `<chunk>` or, within a chunk, `<chunk>/<vendor>`.
+    let (start, after) = place.map_or((0, None), |place| {
+        let (chunk, vendor) = place.split_once('/').unwrap_or((place, ""));
+        (chunk.parse::<usize>().unwrap_or(0), vendor.parse::<VendorId>().ok())
+    });
+    let end = summaries.len().min(start + CHUNKS);
+    let mut vendors = Vec::new();
+    for (i, summary) in summaries.iter().enumerate().take(end).skip(start) {
+        let (log, _) = chunks::log(store, summary.chunk(campaign)).await?;
+        let silent = log.with_statuses().filter(|(_, status)| {
+            let reached = matches!(status.class, RecipientClass::Accepted | RecipientClass::Delivered | RecipientClass::Unknown);
+            reached && !status.responded && !status.unsubscribed && !status.complained
+        });
+        let wanted = silent.map(|(recipient, _)| key_item(keys::vendor(recipient.id))).collect();
+        let mut found = Vec::new();
+        for item in store.get_all(wanted).await? {
+            found.extend(vendors::from_item(item)?);
+        }
+        found.sort_by_key(|vendor| vendor.id);
+        found.retain(|vendor| i > start || after.is_none_or(|after| vendor.id > after));
+        vendors.extend(found.into_iter().map(|vendor| {
+            let place = format!("{i}/{}", vendor.id);
+            (vendor, place)
+        }));
+    }
+    Ok(Stretch {
+        vendors,
+        next: (end < summaries.len()).then(|| end.to_string()),
+    })
 }
 
 async fn by_code(store: &Store, place: Option<&str>) -> Result<Stretch, StoreError> {

@@ -1,8 +1,10 @@
 //! Campaigns: their record, their state, and the message they send.
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem, Update};
-use domain::campaign::{Audience, Campaign, CampaignContent, CampaignState};
-use domain::template::EmailContent;
+use domain::campaign::{Audience, Campaign, CampaignContent, CampaignOrigin, CampaignState, Routing, UnknownPolicy};
+use domain::schedule::QuietHours;
+use domain::template::{EmailContent, WhatsappContent};
 use domain::{CampaignId, TemplateId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,12 +18,25 @@ struct CampaignItem {
     name: String,
     #[serde(default)]
     description: Option<String>,
-    template_id: TemplateId,
+    #[serde(default)]
+    template_id: Option<TemplateId>,
+    #[serde(default)]
+    whatsapp_template_id: Option<TemplateId>,
+    #[serde(default)]
+    routing: Routing,
+    #[serde(default)]
+    unknown_policy: UnknownPolicy,
+    #[serde(default)]
+    quiet_hours: QuietHours,
     audience: Audience,
     deadline: Timestamp,
     state: CampaignState,
     #[serde(default)]
     halt_reason: Option<String>,
+    #[serde(default)]
+    waived: Vec<String>,
+    #[serde(default)]
+    origin: Option<CampaignOrigin>,
     #[serde(default)]
     chunks: u32,
     #[serde(default)]
@@ -47,10 +62,16 @@ impl From<CampaignItem> for Campaign {
             name,
             description,
             template_id,
+            whatsapp_template_id,
+            routing,
+            unknown_policy,
+            quiet_hours,
             audience,
             deadline,
             state,
             halt_reason,
+            waived,
+            origin,
             chunks,
             targeted,
             created_by,
@@ -68,11 +89,17 @@ impl From<CampaignItem> for Campaign {
                 name,
                 description,
                 template_id,
+                whatsapp_template_id,
+                routing,
+                unknown_policy,
+                quiet_hours,
                 audience,
                 deadline,
             },
             state,
             halt_reason,
+            waived,
+            origin,
             chunks,
             targeted,
             created_by,
@@ -95,11 +122,17 @@ fn stored(campaign: &Campaign) -> Result<Item, StoreError> {
                 name,
                 description,
                 template_id,
+                whatsapp_template_id,
+                routing,
+                unknown_policy,
+                quiet_hours,
                 audience,
                 deadline,
             },
         state,
         halt_reason,
+        waived,
+        origin,
         chunks,
         targeted,
         created_by,
@@ -116,10 +149,16 @@ fn stored(campaign: &Campaign) -> Result<Item, StoreError> {
         name,
         description,
         template_id,
+        whatsapp_template_id,
+        routing,
+        unknown_policy,
+        quiet_hours,
         audience,
         deadline,
         state,
         halt_reason,
+        waived,
+        origin,
         chunks,
         targeted,
         created_by,
@@ -227,16 +266,27 @@ pub async fn delete_draft(store: &Store, seen: &Campaign) -> Result<(), StoreErr
 /// not change what vendors were told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MessageSnapshot {
+    /// The e-mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<TemplateSnapshot<EmailContent>>,
+    /// The WhatsApp message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whatsapp: Option<TemplateSnapshot<WhatsappContent>>,
+    /// The campaign's name.
+    pub campaign_name: String,
+    /// Until when answers are taken.
+    pub deadline: Timestamp,
+}
+
+/// A template as it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TemplateSnapshot<T> {
     /// The template it was copied from.
     pub template_id: TemplateId,
     /// The template's version.
     pub template_version: u64,
     /// The content.
-    pub content: EmailContent,
-    /// The campaign's name.
-    pub campaign_name: String,
-    /// Until when answers are taken.
-    pub deadline: Timestamp,
+    pub content: T,
 }
 
 /// Moves a draft to `planning` and copies its message.
@@ -328,13 +378,41 @@ pub async fn transition(
         CampaignState::Completed => ", completed_at = :now",
         _ => "",
     };
-    let output = store
+    move_to(store, id, from, next, reason, now, stamp, |update| update).await
+}
+
+/// Lets a paused or halted campaign go on in `next`. What it halted for does not halt it again: an operator has seen it.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when it is not as `seen` any more.
+pub async fn resume(store: &Store, seen: &Campaign, next: CampaignState, now: Timestamp) -> Result<Campaign, StoreError> {
+    let mut waived = seen.waived.clone();
+    waived.extend(seen.halt_reason.clone().filter(|reason| !waived.contains(reason)));
+    let waived = serde_dynamo::to_attribute_value(waived).map_err(StoreError::encoding)?;
+    move_to(store, seen.id, seen.state, next, None, now, ", waived = :waived", |update| {
+        update.expression_attribute_values(":waived", waived)
+    })
+    .await
+}
+
+#[expect(clippy::too_many_arguments, reason = "one private function behind two with names")]
+async fn move_to(
+    store: &Store,
+    id: CampaignId,
+    from: CampaignState,
+    next: CampaignState,
+    reason: Option<&str>,
+    now: Timestamp,
+    also: &str,
+    with: impl FnOnce(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+) -> Result<Campaign, StoreError> {
+    let update = store
         .client
         .update_item()
         .table_name(&store.table)
         .set_key(Some(key_item(keys::campaign(id))))
         .update_expression(format!(
-            "SET #state = :next, gsi2pk = :index, halt_reason = :reason, updated_at = :now{stamp} ADD version :one"
+            "SET #state = :next, gsi2pk = :index, halt_reason = :reason, updated_at = :now{also} ADD version :one"
         ))
         // Race: an operator and a worker move the campaign at once; one of them wins and the other sees it.
         .condition_expression("#state = :from")
@@ -345,8 +423,19 @@ pub async fn transition(
         .expression_attribute_values(":reason", serde_dynamo::to_attribute_value(reason).map_err(StoreError::encoding)?)
         .expression_attribute_values(":now", s(now.to_string()))
         .expression_attribute_values(":one", n(1))
-        .return_values(ReturnValue::AllNew)
-        .send()
-        .await?;
+        .return_values(ReturnValue::AllNew);
+    let output = with(update).send().await?;
     from_item(output.attributes.unwrap_or_default())
+}
+
+/// The campaigns in a state, oldest first; eventually consistent.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn list_in_state(store: &Store, state: CampaignState) -> Result<Vec<CampaignId>, StoreError> {
+    let partition = keys::campaign_state_index(state.as_str());
+    let items = store.list_all_items(Listing::gsi2(&partition)).await?;
+    // The index holds keys alone.
+    let id = |item: &Item| item.get("gsi2sk").and_then(|id| id.as_s().ok()).and_then(|id| id.parse().ok());
+    Ok(items.iter().filter_map(id).collect())
 }

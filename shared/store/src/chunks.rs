@@ -3,10 +3,10 @@
 //! Outcomes and events are packed: one item holds what one attempt or one batch of events said about a chunk. Packs are
 //! immutable and named by what they hold, so writing one twice changes nothing, and the fold drops what is said twice.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::campaign::Campaign;
 use domain::delivery::{Channel, ChunkLog, Counts, DeliveryEvent, OutcomePack, Recipient};
 use domain::{CampaignId, VendorId};
@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::client::{Listing, PageRequest, Transaction, item, key_item, n, read, s};
+use crate::keys::OutcomeKind;
+use crate::providers::ProviderState;
 use crate::suppressions::{self, Suppression};
 use crate::users::put_new;
 use crate::{ChunkRef, Page, Store, StoreError, keys};
@@ -37,6 +39,9 @@ pub enum ChunkState {
 /// The summary of a chunk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChunkSummary {
+    /// The channel.
+    #[serde(default = "email")]
+    pub channel: Channel,
     /// Number within campaign and channel.
     pub number: u32,
     /// Where it stands.
@@ -51,11 +56,41 @@ pub struct ChunkSummary {
     pub claim_until: i64,
     /// Where the planner's walk goes on after this chunk.
     pub planned_through: String,
+    /// Planned after the walk, for recipients the other channel did not reach: not part of what the campaign targeted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follow_up: bool,
+    /// The campaign whose answers make a message of this chunk needless, where there may be some before it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<CampaignId>,
+    /// Put aside without a message, until its provider takes more.
+    #[serde(default)]
+    pub parked: bool,
+    /// How many of its recipients have been moved on to the other channel.
+    #[serde(default)]
+    pub escalated: u32,
+    /// When it was last planned, claimed, released or recorded, seconds since the epoch.
+    #[serde(default)]
+    pub touched_at: i64,
     /// The newest fold.
     pub counts: Counts,
     /// How many items the newest fold saw; a fold never replaces one that saw more.
     #[serde(default)]
     pub folded_items: u32,
+}
+
+impl ChunkSummary {
+    /// The chunk of `campaign` this is the summary of.
+    pub const fn chunk(&self, campaign: CampaignId) -> ChunkRef {
+        ChunkRef {
+            campaign,
+            channel: self.channel,
+            number: self.number,
+        }
+    }
+}
+
+const fn email() -> Channel {
+    Channel::Email
 }
 
 /// A chunk about to be planned.
@@ -67,6 +102,12 @@ pub struct PlannedChunk {
     pub recipients: Vec<Recipient>,
     /// Where the planner's walk goes on after it.
     pub planned_through: String,
+    /// The campaign vendors were first asked by.
+    pub root: CampaignId,
+    /// Whether a recipient may answer before it is written to: then that is looked up before sending.
+    pub may_be_answered: bool,
+    /// Planned after the walk, for recipients the other channel did not reach.
+    pub follow_up: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,19 +158,32 @@ async fn plan_one(store: &Store, planned: &PlannedChunk, now: Timestamp) -> Resu
         chunk,
         recipients,
         planned_through,
+        root,
+        may_be_answered,
+        follow_up,
     } = planned;
     let mut recipients = recipients.clone();
     let mut seen = HashSet::new();
     recipients.retain(|recipient| seen.insert(recipient.id));
     loop {
+        if recipients.is_empty() && *follow_up {
+            // Everyone has been asked: by a run before this one, which died before it could say so.
+            return Ok(Planned::Stored);
+        }
         let targeted = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
         let summary = ChunkSummary {
+            channel: chunk.channel,
             number: chunk.number,
             state: ChunkState::Pending,
             attempt: 0,
             attempt_token: None,
             claim_until: 0,
             planned_through: planned_through.clone(),
+            follow_up: *follow_up,
+            answers: may_be_answered.then_some(*root),
+            parked: false,
+            escalated: 0,
+            touched_at: now.as_second(),
             counts: Counts::all_pending(targeted),
             folded_items: 0,
         };
@@ -153,7 +207,7 @@ async fn plan_one(store: &Store, planned: &PlannedChunk, now: Timestamp) -> Resu
             // Race: a vendor's code changes during the walk, which is by code, and the walk meets the vendor again.
             writes.push(put_new(
                 store,
-                item(keys::recipient_of(recipient.id, chunk.campaign), "asked_vendor", &body)?,
+                item(keys::recipient_of(recipient.id, *root, chunk.channel, chunk.campaign), "asked_vendor", &body)?,
             )?);
         }
         let Transaction::Refused(reasons) = store.transact(writes).await? else {
@@ -170,21 +224,18 @@ async fn plan_one(store: &Store, planned: &PlannedChunk, now: Timestamp) -> Resu
 /// The most chunks a planner stores before it enqueues them: what SQS takes in a call.
 pub const PLAN_BATCH: usize = 10;
 
-/// The [`PLAN_BATCH`] chunks planned last, newest first: where a planner goes on, and what it may not have enqueued.
+/// The [`PLAN_BATCH`] chunks of a channel planned last, newest first: where a planner goes on, and what it may not have enqueued.
 ///
 /// # Errors
 /// When the table cannot be read.
-pub async fn last_planned(store: &Store, campaign: CampaignId) -> Result<Vec<ChunkSummary>, StoreError> {
-    let partition = keys::campaign(campaign).pk;
-    let listing = Listing::partition(&partition)
-        .beginning_with(keys::CHUNK_PREFIX)
-        .newest_first()
-        .consistent();
+pub async fn last_planned(store: &Store, campaign: CampaignId, channel: Channel) -> Result<Vec<ChunkSummary>, StoreError> {
+    let (partition, prefix) = (keys::campaign(campaign).pk, ChunkRef::channel_prefix(channel));
+    let listing = Listing::partition(&partition).beginning_with(&prefix).newest_first().consistent();
     let page: Page<ChunkSummary> = store.list(listing, &PageRequest { limit: 10, after: None }).await?;
     Ok(page.items)
 }
 
-/// Every chunk summary of a campaign, in planning order: the campaign's progress is their sum.
+/// Every chunk summary of a campaign, channel by channel in planning order: the campaign's progress is their sum.
 ///
 /// # Errors
 /// When the table cannot be read.
@@ -215,7 +266,7 @@ pub enum Claim {
 /// [`StoreError::NotFound`] for a chunk that was never planned.
 pub async fn claim(store: &Store, chunk: ChunkRef, token: Ulid, until: Timestamp, now: Timestamp) -> Result<Claim, StoreError> {
     // Race: two senders with copies of one message. pending → claimed happens once; the loser sees who won.
-    let standing = match try_claim(store, chunk, token, until, ":from", None).await? {
+    let standing = match try_claim(store, chunk, token, until, now, None).await? {
         Ok(summary) => return Ok(Claim::Won(summary)),
         Err(standing) => standing,
     };
@@ -224,7 +275,7 @@ pub async fn claim(store: &Store, chunk: ChunkRef, token: Ulid, until: Timestamp
         ChunkState::Claimed if standing.attempt_token == Some(token) => Ok(Claim::Won(standing)),
         ChunkState::Claimed if standing.claim_until <= now.as_second() => {
             // Race: two senders find the same dead claim; only one may declare its recipients unknown.
-            match try_claim(store, chunk, token, until, ":from", standing.attempt_token).await? {
+            match try_claim(store, chunk, token, until, now, standing.attempt_token).await? {
                 Ok(summary) => Ok(Claim::Expired(summary)),
                 Err(other) => Ok(Claim::Busy(other.claim_until)),
             }
@@ -241,7 +292,7 @@ async fn try_claim(
     chunk: ChunkRef,
     token: Ulid,
     until: Timestamp,
-    from: &str,
+    now: Timestamp,
     dead: Option<Ulid>,
 ) -> Result<Result<ChunkSummary, ChunkSummary>, StoreError> {
     let mut update = store
@@ -249,9 +300,11 @@ async fn try_claim(
         .update_item()
         .table_name(&store.table)
         .set_key(Some(key_item(chunk.summary())))
-        .update_expression("SET #state = :claimed, attempt_token = :token, claim_until = :until ADD attempt :one")
+        .update_expression("SET #state = :claimed, attempt_token = :token, claim_until = :until, touched_at = :now, parked = :no ADD attempt :one")
         .expression_attribute_names("#state", "state")
-        .expression_attribute_values(from, s(if dead.is_some() { "claimed" } else { "pending" }))
+        .expression_attribute_values(":now", n(now.as_second()))
+        .expression_attribute_values(":no", AttributeValue::Bool(false))
+        .expression_attribute_values(":from", s(if dead.is_some() { "claimed" } else { "pending" }))
         .expression_attribute_values(":claimed", s("claimed"))
         .expression_attribute_values(":token", s(token.to_string()))
         .expression_attribute_values(":until", n(until.as_second()))
@@ -276,23 +329,25 @@ async fn try_claim(
     }
 }
 
-/// Gives a claim back without an attempt: paced out, or the campaign may not send now.
+/// Gives a claim back without an attempt: paced out, or the campaign may not send now. `parked` if no message brings it again.
 ///
 /// # Errors
 /// When the table cannot be written. A claim that is not ours any more is fine: released by a retried call, or taken over.
-pub async fn release(store: &Store, chunk: ChunkRef, token: Ulid) -> Result<(), StoreError> {
+pub async fn release(store: &Store, chunk: ChunkRef, token: Ulid, parked: bool, now: Timestamp) -> Result<(), StoreError> {
     let result = store
         .client
         .update_item()
         .table_name(&store.table)
         .set_key(Some(key_item(chunk.summary())))
-        .update_expression("SET #state = :pending ADD attempt :minus")
+        .update_expression("SET #state = :pending, touched_at = :now, parked = :parked ADD attempt :minus")
         // Race: our claim ran out and was taken over; what the other does stands.
         .condition_expression("#state = :claimed AND attempt_token = :token")
         .expression_attribute_names("#state", "state")
         .expression_attribute_values(":pending", s("pending"))
         .expression_attribute_values(":claimed", s("claimed"))
         .expression_attribute_values(":token", s(token.to_string()))
+        .expression_attribute_values(":now", n(now.as_second()))
+        .expression_attribute_values(":parked", AttributeValue::Bool(parked))
         .expression_attribute_values(":minus", n(-1))
         .send()
         .await;
@@ -324,69 +379,255 @@ pub async fn log(store: &Store, chunk: ChunkRef) -> Result<(ChunkLog, u32), Stor
     Ok((log, count))
 }
 
-/// What must be known at the moment of sending: the campaign as it is now, and who opted out or bounced.
+/// What must be known at the moment of sending: the campaign as it is now, who opted out or bounced, who answered meanwhile, and
+/// how the providers fare.
 #[derive(Debug)]
 pub struct SendCheck {
     /// The campaign.
     pub campaign: Campaign,
     /// Suppressed addresses among those asked for.
-    pub suppressed: std::collections::HashMap<String, Suppression>,
+    pub suppressed: HashMap<String, Suppression>,
+    /// Vendors among those asked for that have answered.
+    pub answered: HashSet<VendorId>,
+    /// What is known of the providers asked for.
+    pub providers: HashMap<String, ProviderState>,
 }
 
-/// Reads the campaign and the suppressions of a chunk's addresses in one call.
+/// What [`check_before_send`] looks up besides the campaign.
+#[derive(Debug, Clone, Copy)]
+pub struct SendQuestion<'a> {
+    /// Addresses of the chunk's channel.
+    pub addresses: &'a [String],
+    /// The campaign they were first asked by, and the vendors that may have answered it.
+    pub answers: Option<(CampaignId, &'a [VendorId])>,
+    /// Names of provider accounts.
+    pub providers: &'a [&'a str],
+}
+
+/// Reads what must be known at the moment of sending, a hundred items a call.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] when the campaign is gone.
-pub async fn check_before_send(store: &Store, chunk: ChunkRef, addresses: &[String]) -> Result<SendCheck, StoreError> {
-    let (suppressed, campaign) = suppressions::read_with(store, chunk.channel, addresses, keys::campaign(chunk.campaign)).await?;
-    let campaign = crate::campaigns::from_item(campaign.ok_or(StoreError::NotFound)?)?;
-    Ok(SendCheck { campaign, suppressed })
+pub async fn check_before_send(store: &Store, chunk: ChunkRef, question: SendQuestion<'_>) -> Result<SendCheck, StoreError> {
+    let SendQuestion {
+        addresses,
+        answers,
+        providers,
+    } = question;
+    let campaign_key = keys::campaign(chunk.campaign);
+    let mut extra = vec![campaign_key.clone()];
+    extra.extend(providers.iter().map(|name| keys::provider(name)));
+    let provider_of: HashMap<String, &str> = providers.iter().map(|name| (keys::provider(name).pk, *name)).collect();
+    let mut vendor_of = HashMap::new();
+    if let Some((root, vendors)) = answers {
+        for vendor in vendors {
+            let key = keys::answer(*vendor, root);
+            vendor_of.insert(key.pk.clone(), *vendor);
+            extra.push(key);
+        }
+    }
+    let (suppressed, found) = suppressions::read_with(store, chunk.channel, addresses, extra).await?;
+    let (mut campaign, mut answered, mut states) = (None, HashSet::new(), HashMap::new());
+    for item in found {
+        let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default();
+        if pk == campaign_key.pk {
+            campaign = Some(crate::campaigns::from_item(item)?);
+        } else if let Some(name) = provider_of.get(&pk) {
+            states.insert((*name).to_owned(), read(item)?);
+        } else if let Some(vendor) = vendor_of.get(&pk) {
+            answered.insert(*vendor);
+        }
+    }
+    Ok(SendCheck {
+        campaign: campaign.ok_or(StoreError::NotFound)?,
+        suppressed,
+        answered,
+        providers: states,
+    })
 }
 
-/// Records an attempt and gives the chunk its next state, both or neither.
+/// How an attempt ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    /// The chunk's next state.
+    pub next: ChunkState,
+    /// Whether no message brings a pending chunk again.
+    pub parked: bool,
+    /// The chunk's counts with this record, and how many items they were folded from.
+    pub counts: &'a Counts,
+    /// How many items of the chunk there are with this record.
+    pub items: u32,
+}
+
+/// Records an attempt, gives the chunk its next state and its counts, all or nothing.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when the claim is not ours any more: then nothing is recorded, and whoever took the claim
-/// over has recorded these recipients as unknown.
-pub async fn record(store: &Store, chunk: ChunkRef, token: Ulid, pack: &OutcomePack, next: ChunkState) -> Result<(), StoreError> {
-    let put = Put::builder()
-        .table_name(&store.table)
-        .set_item(Some(item(chunk.outcome(token), "outcomes", pack)?))
-        .build()
-        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-    let update = Update::builder()
-        .table_name(&store.table)
-        .set_key(Some(key_item(chunk.summary())))
-        .update_expression("SET #state = :next")
-        // claim ── send ──────────── record (ours)
-        //            └─ deadline ── claim by another ── record unknown
-        // Only the holder of the token records, so a recipient never gets two stories from one attempt.
-        .condition_expression("attempt_token = :token AND #state IN (:claimed, :next)")
-        .expression_attribute_names("#state", "state")
-        .expression_attribute_values(":claimed", s("claimed"))
-        .expression_attribute_values(":next", serde_dynamo::to_attribute_value(next).map_err(StoreError::encoding)?)
-        .expression_attribute_values(":token", s(token.to_string()))
+/// over has recorded as unknown what may have been sent.
+pub async fn record(store: &Store, chunk: ChunkRef, token: Ulid, pack: &OutcomePack, ending: Ending<'_>) -> Result<(), StoreError> {
+    // claim ── send ──────────── record (ours)
+    //            └─ deadline ── claim by another ── record unknown
+    // Only the holder of the token records, so a recipient never gets two stories from one attempt.
+    const OURS: &str = "attempt_token = :token AND #state IN (:claimed, :next)";
+    let Ending {
+        next,
+        parked,
+        counts,
+        items,
+    } = ending;
+    let update = || {
+        Ok::<_, StoreError>(
+            Update::builder()
+                .table_name(&store.table)
+                .set_key(Some(key_item(chunk.summary())))
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_values(":claimed", s("claimed"))
+                .expression_attribute_values(":next", serde_dynamo::to_attribute_value(next).map_err(StoreError::encoding)?)
+                .expression_attribute_values(":token", s(token.to_string()))
+                .expression_attribute_values(":parked", AttributeValue::Bool(parked))
+                .expression_attribute_values(":now", n(pack.at.as_second())),
+        )
+    };
+    let counted = update()?
+        .update_expression("SET #state = :next, touched_at = :now, parked = :parked, #counts = :counts, folded_items = :items")
+        // Race: events were stored and folded while we sent; those counts know more than ours.
+        .condition_expression(format!("{OURS} AND folded_items < :items"))
+        .expression_attribute_names("#counts", "counts")
+        .expression_attribute_values(":counts", serde_dynamo::to_attribute_value(counts).map_err(StoreError::encoding)?)
+        .expression_attribute_values(":items", n(items))
         .build()
         .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     let writes = vec![
-        TransactWriteItem::builder().put(put).build(),
+        put_pack(store, chunk, token, OutcomeKind::Counted, pack)?,
+        TransactWriteItem::builder().update(counted).build(),
+    ];
+    if let Transaction::Committed = store.transact(writes).await? {
+        return Ok(());
+    }
+    let uncounted = update()?
+        .update_expression("SET #state = :next, touched_at = :now, parked = :parked")
+        .condition_expression(OURS)
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    let writes = vec![
+        put_pack(store, chunk, token, OutcomeKind::Uncounted, pack)?,
+        TransactWriteItem::builder().update(uncounted).build(),
+    ];
+    store.transact(writes).await?.committed_or(CLAIM_LOST)
+}
+
+/// Records what became of a wave and what is to be sent next, and holds the claim until then.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the claim is not ours any more: nothing more may be sent under it.
+pub async fn record_wave(store: &Store, chunk: ChunkRef, token: Ulid, pack: &OutcomePack, until: Timestamp) -> Result<(), StoreError> {
+    let hold = Update::builder()
+        .table_name(&store.table)
+        .set_key(Some(key_item(chunk.summary())))
+        .update_expression("SET claim_until = :until, touched_at = :now")
+        // Race: we were slow, and another sender declared what we had announced unknown and may now send the rest.
+        .condition_expression("attempt_token = :token AND #state = :claimed")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":claimed", s("claimed"))
+        .expression_attribute_values(":token", s(token.to_string()))
+        .expression_attribute_values(":until", n(until.as_second()))
+        .expression_attribute_values(":now", n(pack.at.as_second()))
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    let writes = vec![
+        put_pack(store, chunk, token, OutcomeKind::Wave(pack.wave), pack)?,
+        TransactWriteItem::builder().update(hold).build(),
+    ];
+    store.transact(writes).await?.committed_or(CLAIM_LOST)
+}
+
+/// Records what a sender learned after its claim was taken over.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn record_late(store: &Store, chunk: ChunkRef, token: Ulid, pack: &OutcomePack) -> Result<(), StoreError> {
+    store
+        .put_all(vec![item(chunk.outcome(token, OutcomeKind::Uncounted), "outcomes", pack)?])
+        .await
+}
+
+/// Records a decision about recipients of a closed chunk, which is sent again where `next` says so; `pack.attempt` is one more than
+/// the chunk's. False if the chunk is not
+/// closed, or changed since `seen`.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn amend(
+    store: &Store,
+    chunk: ChunkRef,
+    seen: &ChunkSummary,
+    token: Ulid,
+    pack: &OutcomePack,
+    next: ChunkState,
+) -> Result<bool, StoreError> {
+    let update = Update::builder()
+        .table_name(&store.table)
+        .set_key(Some(key_item(chunk.summary())))
+        .update_expression("SET #state = :next, attempt_token = :token, touched_at = :now, attempt = :attempt")
+        // Race: two operators, or an operator and the reconciler, decide at once; one decision is taken, the other sees it.
+        // With our token it is our own write, which the SDK repeated.
+        .condition_expression("(#state = :closed AND attempt = :seen) OR (#state = :next AND attempt_token = :token)")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":closed", s("closed"))
+        .expression_attribute_values(":next", serde_dynamo::to_attribute_value(next).map_err(StoreError::encoding)?)
+        .expression_attribute_values(":token", s(token.to_string()))
+        .expression_attribute_values(":seen", n(seen.attempt))
+        .expression_attribute_values(":now", n(pack.at.as_second()))
+        .expression_attribute_values(":attempt", n(pack.attempt))
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    let writes = vec![
+        put_pack(store, chunk, token, OutcomeKind::Uncounted, pack)?,
         TransactWriteItem::builder().update(update).build(),
     ];
-    store.transact(writes).await?.committed_or("the claim was taken over")
+    Ok(matches!(store.transact(writes).await?, Transaction::Committed))
+}
+
+/// Remembers how many recipients of a chunk were moved on to the other channel.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn set_escalated(store: &Store, chunk: ChunkRef, escalated: u32) -> Result<(), StoreError> {
+    let result = store
+        .client
+        .update_item()
+        .table_name(&store.table)
+        .set_key(Some(key_item(chunk.summary())))
+        .update_expression("SET escalated = :count")
+        // Race: two reconcilers; the one that saw more recipients go is right.
+        .condition_expression("attribute_exists(pk) AND (attribute_not_exists(escalated) OR escalated < :count)")
+        .expression_attribute_values(":count", n(escalated))
+        .send()
+        .await;
+    match result.map_err(StoreError::from) {
+        Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+const CLAIM_LOST: &str = "the claim was taken over";
+
+fn put_pack(store: &Store, chunk: ChunkRef, token: Ulid, kind: OutcomeKind, pack: &OutcomePack) -> Result<TransactWriteItem, StoreError> {
+    let put = Put::builder()
+        .table_name(&store.table)
+        .set_item(Some(item(chunk.outcome(token, kind), "outcomes", pack)?))
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    Ok(TransactWriteItem::builder().put(put).build())
 }
 
 /// Stores events, packed by chunk, 25 packs a call. Storing the same events again changes nothing.
 ///
 /// # Errors
 /// When the table cannot be written.
-pub async fn record_events(store: &Store, events: BTreeMap<(CampaignId, u32), Vec<DeliveryEvent>>) -> Result<(), StoreError> {
+pub async fn record_events(store: &Store, events: BTreeMap<ChunkRef, Vec<DeliveryEvent>>) -> Result<(), StoreError> {
     let mut items = Vec::with_capacity(events.len());
-    for ((campaign, number), mut events) in events {
-        let chunk = ChunkRef {
-            campaign,
-            channel: Channel::Email,
-            number,
-        };
+    for (chunk, mut events) in events {
         events.sort_by(|a, b| natural_key(a).cmp(&natural_key(b)));
         events.dedup_by(|a, b| natural_key(a) == natural_key(b));
         for pack in events.chunks(EVENTS_PER_ITEM) {

@@ -95,6 +95,13 @@ impl<'a> Listing<'a> {
         }
     }
 
+    pub(crate) const fn gsi2(partition: &'a str) -> Self {
+        Self {
+            index: Some("GSI2"),
+            ..Self::gsi1(partition)
+        }
+    }
+
     pub(crate) const fn partition(partition: &'a str) -> Self {
         Self {
             index: None,
@@ -157,7 +164,11 @@ impl Store {
     }
 
     pub(crate) async fn list_items(&self, listing: Listing<'_>, page: &PageRequest) -> Result<(Vec<Item>, Option<PageKey>), StoreError> {
-        let (pk, sk) = if listing.index.is_some() { ("gsi1pk", "gsi1sk") } else { ("pk", "sk") };
+        let (pk, sk) = match listing.index {
+            None => ("pk", "sk"),
+            Some("GSI2") => ("gsi2pk", "gsi2sk"),
+            Some(_) => ("gsi1pk", "gsi1sk"),
+        };
         let mut query = self
             .client
             .query()
@@ -232,8 +243,18 @@ impl Store {
         }
     }
 
-    /// Reads up to 100 items, consistently, until none is left unprocessed. What is not there is left out; the order is not kept.
+    /// Reads items consistently, 100 a call. What is not there is left out; the order is not kept.
     pub(crate) async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        let mut keys = keys.into_iter().peekable();
+        while keys.peek().is_some() {
+            found.extend(self.get_hundred(keys.by_ref().take(100).collect()).await?);
+        }
+        Ok(found)
+    }
+
+    /// Reads up to 100 items, until none is left unprocessed.
+    async fn get_hundred(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut wanted = keys;
         let mut found = Vec::with_capacity(wanted.len());
         for attempt in 0_u32.. {

@@ -2,7 +2,8 @@
 
 use domain::delivery::Channel;
 use domain::hash::sha256_hex;
-use domain::{CampaignId, ImportId, ResponseId, TemplateId, UserId, VendorId};
+use domain::suppression::SuppressionId;
+use domain::{CampaignId, ImportId, ResponseId, ScheduleId, TemplateId, UserId, VendorId};
 use jiff::civil::Date;
 use ulid::Ulid;
 
@@ -64,8 +65,20 @@ pub(crate) fn vendor_status(id: VendorId, effective_from: Date, entry: Ulid) -> 
     key(format!("VENDOR#{id}"), format!("STATUS#{effective_from}#{entry}"))
 }
 
-pub(crate) fn recipient_of(vendor: VendorId, campaign: CampaignId) -> Key {
-    key(format!("VENDOR#{vendor}"), format!("RCPT#{campaign}"))
+/// That a campaign asks a vendor through a channel. Filed under the campaign that asked first: `root` and `campaign` differ for
+/// a reminder, and one query finds every message an answer settles.
+pub(crate) fn recipient_of(vendor: VendorId, root: CampaignId, channel: Channel, campaign: CampaignId) -> Key {
+    key(format!("VENDOR#{vendor}"), format!("RCPT#{root}#{}#{campaign}", channel.as_str()))
+}
+
+/// Where a vendor's items of [`recipient_of`] begin.
+pub(crate) fn recipient_of_root(vendor: VendorId, root: CampaignId) -> Key {
+    key(format!("VENDOR#{vendor}"), format!("RCPT#{root}#"))
+}
+
+/// A vendor's answer to a campaign and its reminders: there is one at most.
+pub(crate) fn answer(vendor: VendorId, root: CampaignId) -> Key {
+    key(format!("VENDOR#{vendor}"), format!("ANSWER#{root}"))
 }
 
 pub(crate) fn pan_index(pan: &str) -> String {
@@ -92,6 +105,17 @@ pub(crate) fn campaign_message(id: CampaignId) -> Key {
     key(format!("CAMPAIGN#{id}"), "MESSAGE")
 }
 
+pub(crate) const SCHEDULE_PREFIX: &str = "SCHEDULE#";
+
+pub(crate) fn schedule(campaign: CampaignId, id: ScheduleId) -> Key {
+    key(format!("CAMPAIGN#{campaign}"), format!("{SCHEDULE_PREFIX}{id}"))
+}
+
+/// That a schedule fired: one item for each time it was to.
+pub(crate) fn fired(campaign: CampaignId, schedule: ScheduleId, scheduled_for: jiff::Timestamp) -> Key {
+    key(format!("CAMPAIGN#{campaign}"), format!("FIRED#{schedule}#{scheduled_for}"))
+}
+
 pub(crate) fn campaign_state_index(state: &str) -> String {
     format!("CAMPAIGNS#{state}")
 }
@@ -101,8 +125,22 @@ pub(crate) const MANIFEST: &str = "MANIFEST";
 pub(crate) const OUTCOME_PREFIX: &str = "OUT#";
 pub(crate) const EVENT_PREFIX: &str = "EVT#";
 
+/// Ends the key of outcomes that were stored without the chunk's new counts: the aggregator has to fold the chunk.
+const UNCOUNTED: &str = "#uncounted";
+
+/// How outcomes are stored, which decides who counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutcomeKind {
+    /// Together with the chunk's new counts.
+    Counted,
+    /// In the course of an attempt; the record that ends it counts them.
+    Wave(u32),
+    /// By themselves.
+    Uncounted,
+}
+
 /// Names a chunk: the unit of sending and of folding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChunkRef {
     /// The campaign.
     pub campaign: CampaignId,
@@ -129,8 +167,18 @@ impl ChunkRef {
         key(self.partition(), MANIFEST)
     }
 
-    pub(crate) fn outcome(self, attempt_token: Ulid) -> Key {
-        key(self.partition(), format!("{OUTCOME_PREFIX}{attempt_token}"))
+    pub(crate) fn outcome(self, attempt_token: Ulid, kind: OutcomeKind) -> Key {
+        let suffix = match kind {
+            OutcomeKind::Counted => String::new(),
+            OutcomeKind::Wave(wave) => format!("#wave-{wave:03}"),
+            OutcomeKind::Uncounted => UNCOUNTED.to_owned(),
+        };
+        key(self.partition(), format!("{OUTCOME_PREFIX}{attempt_token}{suffix}"))
+    }
+
+    /// Where the campaign's chunks of this channel are.
+    pub(crate) fn channel_prefix(channel: Channel) -> String {
+        format!("{CHUNK_PREFIX}{}#", channel.as_str())
     }
 
     pub(crate) fn events(self, digest: &str) -> Key {
@@ -138,23 +186,59 @@ impl ChunkRef {
     }
 }
 
+/// What a record of the table's stream asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Touched {
+    /// Outcomes whose counts are stored with them: only the campaign as a whole may move on.
+    Counted(ChunkRef),
+    /// The chunk's counts are out of date.
+    Uncounted(ChunkRef),
+}
+
 /// The chunk a stream record belongs to, if its key is that of an outcome or of events.
-pub fn chunk_of_stream_key(pk: &str, sk: &str) -> Option<ChunkRef> {
-    if !sk.starts_with(OUTCOME_PREFIX) && !sk.starts_with(EVENT_PREFIX) {
+pub fn touched_by_stream_key(pk: &str, sk: &str) -> Option<Touched> {
+    let is_outcome = sk.starts_with(OUTCOME_PREFIX);
+    if !is_outcome && !sk.starts_with(EVENT_PREFIX) {
         return None;
     }
     let mut parts = pk.strip_prefix("CAMPAIGN#")?.split('#');
     let campaign = parts.next()?.parse().ok()?;
-    let channel = match parts.next()? {
-        "email" => Channel::Email,
-        _ => return None,
-    };
+    let channel = Channel::parse(parts.next()?)?;
     let number = parts.next()?.parse().ok()?;
-    parts.next().is_none().then_some(ChunkRef { campaign, channel, number })
+    if parts.next().is_some() {
+        return None;
+    }
+    let chunk = ChunkRef { campaign, channel, number };
+    Some(if is_outcome && !sk.ends_with(UNCOUNTED) {
+        Touched::Counted(chunk)
+    } else {
+        Touched::Uncounted(chunk)
+    })
 }
 
-pub(crate) fn suppression(channel: Channel, address_lower: &str) -> Key {
-    key(format!("SUPPRESS#{}#{}", channel.as_str(), sha256_hex(address_lower.as_bytes())), "S")
+pub(crate) const SUPPRESSIONS: &str = "SUPPRESSIONS";
+pub(crate) const SUPPRESSION: &str = "S";
+
+pub(crate) fn suppression(id: &SuppressionId) -> Key {
+    key(format!("SUPPRESS#{}#{}", id.channel().as_str(), id.hash()), SUPPRESSION)
+}
+
+/// An entry of an address's history; after [`SUPPRESSION`] in no order, among each other by time.
+pub(crate) fn suppression_entry(id: &SuppressionId, at: jiff::Timestamp, entry: &str) -> Key {
+    key(suppression(id).pk, format!("HISTORY#{}", by_time(at, entry)))
+}
+
+/// The soft bounces of an address.
+pub(crate) fn bounces(id: &SuppressionId) -> Key {
+    key(format!("BOUNCES#{}#{}", id.channel().as_str(), id.hash()), "B")
+}
+
+/// Begins the sort keys of what a vendor was asked; see [`recipient_of`].
+pub(crate) const ASKED_PREFIX: &str = "RCPT#";
+
+/// What is known of an account with a provider: its quota, whether it is closed, how it fares.
+pub(crate) fn provider(name: &str) -> Key {
+    key(format!("PROVIDER#{name}"), "STATE")
 }
 
 pub(crate) fn pace(name: &str) -> Key {
@@ -183,12 +267,16 @@ mod tests {
     fn a_stream_key_names_its_chunk_and_nothing_else_does() {
         let chunk = ChunkRef {
             campaign: CampaignId::from_ulid(Ulid::from_parts(1, 1)),
-            channel: Channel::Email,
+            channel: Channel::Whatsapp,
             number: 12,
         };
-        let outcome = chunk.outcome(Ulid::from_parts(2, 2));
-        assert_eq!(chunk_of_stream_key(&outcome.pk, &outcome.sk), Some(chunk));
-        assert_eq!(chunk_of_stream_key(&chunk.manifest().pk, MANIFEST), None);
-        assert_eq!(chunk_of_stream_key("VENDOR#x", "OUT#1"), None);
+        let key = |kind| chunk.outcome(Ulid::from_parts(2, 2), kind);
+        let touched = |key: Key| touched_by_stream_key(&key.pk, &key.sk);
+        assert_eq!(touched(key(OutcomeKind::Counted)), Some(Touched::Counted(chunk)));
+        assert_eq!(touched(key(OutcomeKind::Wave(2))), Some(Touched::Counted(chunk)));
+        assert_eq!(touched(key(OutcomeKind::Uncounted)), Some(Touched::Uncounted(chunk)));
+        assert_eq!(touched(chunk.events("d")), Some(Touched::Uncounted(chunk)));
+        assert_eq!(touched(chunk.manifest()), None);
+        assert_eq!(touched_by_stream_key("VENDOR#x", "OUT#1"), None);
     }
 }

@@ -1,6 +1,5 @@
 //! Vendors' answers, and the dated status they prove.
 
-use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::declaration::{Declaration, Response};
 use domain::delivery::{Channel, DeliveryEvent, EventKind};
 use domain::status::{Evidence, StatusEntry};
@@ -9,9 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::client::{Transaction, item, key_item, s};
+use crate::client::{Listing, Transaction, item, read, s};
 use crate::users::put_new;
-use crate::{ChunkRef, Store, StoreError, chunks, keys, vendors};
+use crate::{ChunkRef, Store, StoreError, keys, vendors};
 
 #[derive(Serialize, Deserialize)]
 struct ResponseItem {
@@ -23,25 +22,57 @@ struct ResponseItem {
     source_hash: String,
 }
 
-/// What was asked of a vendor by a campaign.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What was asked of a vendor by a campaign and its reminders.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// The chunk that holds the vendor.
-    pub chunk: u32,
+    /// Every chunk that holds the vendor.
+    pub chunks: Vec<ChunkRef>,
     /// The answer, once given.
-    #[serde(default)]
-    pub response_id: Option<ResponseId>,
-    /// When it was given.
-    #[serde(default)]
-    pub responded_at: Option<Timestamp>,
+    pub answer: Option<Answered>,
 }
 
-/// Reads what was asked; `None` when the campaign never asked this vendor.
+/// That a vendor answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The answer.
+    pub response_id: ResponseId,
+    /// When it was given.
+    pub responded_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct AskedItem {
+    campaign_id: CampaignId,
+    channel: Channel,
+    chunk: u32,
+}
+
+/// Reads what was asked by `root` and its reminders; `None` when they never asked this vendor.
 ///
 /// # Errors
 /// When the table cannot be read.
-pub async fn asked(store: &Store, vendor: VendorId, campaign: CampaignId) -> Result<Option<Asked>, StoreError> {
-    store.get(keys::recipient_of(vendor, campaign)).await
+pub async fn asked(store: &Store, vendor: VendorId, root: CampaignId) -> Result<Option<Asked>, StoreError> {
+    let prefix = keys::recipient_of_root(vendor, root);
+    let listing = Listing::partition(&prefix.pk).beginning_with(&prefix.sk).consistent();
+    let items = store.list_all_items(listing).await?;
+    if items.is_empty() {
+        return Ok(None);
+    }
+    let mut chunks = Vec::with_capacity(items.len());
+    for found in items {
+        let AskedItem {
+            campaign_id,
+            channel,
+            chunk,
+        } = read(found)?;
+        chunks.push(ChunkRef {
+            campaign: campaign_id,
+            channel,
+            number: chunk,
+        });
+    }
+    let answer = store.get(keys::answer(vendor, root)).await?;
+    Ok(Some(Asked { chunks, answer }))
 }
 
 /// What became of an answer.
@@ -53,12 +84,13 @@ pub enum Submitted {
     AlreadyAnswered,
 }
 
-/// Stores an answer: the response, the vendor's dated status, the totals and the campaign's event, all or nothing.
+/// Stores an answer to `root` or a reminder of it: the response, the vendor's dated status, the totals, and an event in each of
+/// the `chunks` that asked, all or nothing.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] when the vendor is gone or was never asked; [`StoreError::Throttled`] when the vendor keeps
 /// changing under us.
-pub async fn submit(store: &Store, response: &Response, chunk: u32, entry: Ulid) -> Result<Submitted, StoreError> {
+pub async fn submit(store: &Store, response: &Response, root: CampaignId, chunks: &[ChunkRef], entry: Ulid) -> Result<Submitted, StoreError> {
     let Response {
         id,
         campaign_id,
@@ -80,17 +112,16 @@ pub async fn submit(store: &Store, response: &Response, chunk: u32, entry: Ulid)
             campaign_id,
         },
     };
-    let chunk = ChunkRef {
-        campaign: campaign_id,
-        channel: Channel::Email,
-        number: chunk,
-    };
     let event = DeliveryEvent {
         recipient: vendor_id,
         kind: EventKind::Responded,
         provider_id: id.to_string(),
         at: submitted_at,
         reason: None,
+    };
+    let answered = Answered {
+        response_id: id,
+        responded_at: submitted_at,
     };
     let body = ResponseItem {
         id,
@@ -106,35 +137,29 @@ pub async fn submit(store: &Store, response: &Response, chunk: u32, entry: Ulid)
 
     for _ in 0..5 {
         let vendor = vendors::get(store, vendor_id).await?;
-        let once = Update::builder()
-            .table_name(&store.table)
-            .set_key(Some(key_item(keys::recipient_of(vendor_id, campaign_id))))
-            .update_expression("SET response_id = :response, responded_at = :at")
-            // Race: two clicks on *submit*, or two people with one link; the first answer is the answer.
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(response_id)")
-            .expression_attribute_values(":response", s(id.to_string()))
-            .expression_attribute_values(":at", s(submitted_at.to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
         let mut writes = vec![
-            TransactWriteItem::builder().update(once).build(),
+            // Race: two clicks on *submit*, two people with one link, or a reminder's link and the first one's; the first answer is
+            // the answer.
+            put_new(store, item(keys::answer(vendor_id, root), "answer", &answered)?)?,
             put_new(store, stored.clone())?,
             put_new(
                 store,
                 item(keys::vendor_status(vendor_id, effective_from, entry), "vendor_status", &history)?,
             )?,
-            chunks::put_event(store, chunk, event.clone())?,
         ];
+        for chunk in chunks {
+            writes.push(crate::chunks::put_event(store, *chunk, event.clone())?);
+        }
         writes.extend(vendors::set_status(store, &vendor, status, submitted_at)?);
         match store.transact(writes).await? {
             Transaction::Committed => return Ok(Submitted::Accepted),
             Transaction::Refused(reasons) if Transaction::failed_at(&reasons, 0) => {
-                return match asked(store, vendor_id, campaign_id).await? {
-                    Some(asked) if asked.response_id == Some(id) => Ok(Submitted::Accepted),
-                    Some(_) => Ok(Submitted::AlreadyAnswered),
-                    None => Err(StoreError::NotFound),
-                };
+                // Ours, where the SDK repeated a transaction that had succeeded.
+                let standing: Option<Answered> = store.get(keys::answer(vendor_id, root)).await?;
+                return Ok(match standing {
+                    Some(standing) if standing.response_id == id => Submitted::Accepted,
+                    _ => Submitted::AlreadyAnswered,
+                });
             }
             // The vendor changed between the read and the write; read again.
             Transaction::Refused(_) => {}

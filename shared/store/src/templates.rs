@@ -1,7 +1,7 @@
-//! E-mail templates.
+//! Templates of every channel.
 
 use aws_sdk_dynamodb::types::ReturnValue;
-use domain::template::{EmailContent, Template};
+use domain::template::{Template, TemplateContent};
 use domain::{TemplateId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::{Page, PageRequest, Store, StoreError, keys};
 #[derive(Serialize, Deserialize)]
 struct TemplateItem {
     id: TemplateId,
-    content: EmailContent,
+    content: TemplateContent,
     created_by: UserId,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -96,7 +96,7 @@ pub async fn list(store: &Store, page: &PageRequest) -> Result<Page<Template>, S
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when it changed meanwhile.
-pub async fn replace(store: &Store, id: TemplateId, content: &EmailContent, version: u64, now: Timestamp) -> Result<Template, StoreError> {
+pub async fn replace(store: &Store, id: TemplateId, content: &TemplateContent, version: u64, now: Timestamp) -> Result<Template, StoreError> {
     let output = store
         .client
         .update_item()

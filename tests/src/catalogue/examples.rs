@@ -9,7 +9,7 @@ struct Example {
     body: fn() -> Value,
 }
 
-const EXAMPLES: [Example; 4] = [
+const EXAMPLES: [Example; 5] = [
     Example {
         operations: &["auth-login"],
         summary: "The first administrator of a local stack",
@@ -45,6 +45,20 @@ const EXAMPLES: [Example; 4] = [
                 "subject": "{{ company_name }}: please confirm your MSME status",
                 "html": "<p>Dear {{ contact_name }},</p><p><a href=\"{{ form_url }}\">Answer by {{ deadline }}</a></p><p><a href=\"{{ unsubscribe_url }}\">Unsubscribe</a></p>",
                 "text": "Dear {{ contact_name }},\n\nplease answer by {{ deadline }}: {{ form_url }}\n\nUnsubscribe: {{ unsubscribe_url }}\n"
+            })
+        },
+    },
+    Example {
+        operations: &["templates-create-whatsapp"],
+        summary: "A first request whose button opens the personal link",
+        body: || {
+            json!({
+                "name": "MSME declaration, first request",
+                "template_name": "msme_declaration_request",
+                "language": "en",
+                "body": ["{{ contact_name }}", "{{ organisation_name }}", "{{ deadline }}"],
+                "buttons": [{ "index": 0, "sub_type": "url", "parameter": "{{ form_token }}" }],
+                "body_text": "Dear {{1}}, {{2}} asks you to declare your MSME status by {{3}}."
             })
         },
     },

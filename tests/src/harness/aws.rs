@@ -26,17 +26,29 @@ pub enum Queue {
     Plan,
     /// Chunk messages.
     Email,
+    /// Chunk messages of WhatsApp.
+    Whatsapp,
     /// Delivery events, in the envelope of SNS.
     DeliveryEvents,
+    /// What WhatsApp's webhook told.
+    WhatsappEvents,
 }
 
 impl Queue {
-    pub(super) const ALL: [Queue; 3] = [Queue::Plan, Queue::Email, Queue::DeliveryEvents];
+    pub(super) const ALL: [Queue; 5] = [
+        Queue::Plan,
+        Queue::Email,
+        Queue::Whatsapp,
+        Queue::DeliveryEvents,
+        Queue::WhatsappEvents,
+    ];
 
     pub(super) const fn url(self) -> &'static str {
         match self {
             Queue::Plan => "http://sqs.example/000000000000/plan",
             Queue::Email => "http://sqs.example/000000000000/email",
+            Queue::Whatsapp => "http://sqs.example/000000000000/whatsapp",
+            Queue::WhatsappEvents => "http://sqs.example/000000000000/whatsapp-events",
             Queue::DeliveryEvents => "http://sqs.example/000000000000/delivery-events",
         }
     }
@@ -217,6 +229,11 @@ impl Aws {
         let messages = self.messages(queue);
         self.kept().queues.remove(&queue);
         messages
+    }
+
+    /// A number from `least` to `most`.
+    pub(super) fn random(&self, least: i64, most: i64) -> i64 {
+        self.kept().random.random_range(least..=most)
     }
 
     fn count(&self, operation: &str) -> bool {

@@ -17,12 +17,13 @@ use std::time::{Duration, Instant};
 
 use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 use aws_lambda_events::event::sqs::SqsEvent;
-use domain::campaign::{Audience, Campaign, CampaignContent, CampaignState};
+use domain::campaign::{Audience, Campaign, CampaignContent, CampaignState, Routing, UnknownPolicy};
 use domain::delivery::{Channel, ChunkLog, Counts, RecipientStatus};
 use domain::template::EmailContent;
 use domain::vendor::{MsmeStatus, RawVendor, VendorProfile};
 use domain::vendor_record::Vendor;
-use domain::work::{ChunkMessage, PlanMessage};
+use domain::template::WhatsappContent;
+use domain::work::{CampaignMessage, ChunkMessage, Task};
 use domain::{CampaignId, TemplateId, UserId, VendorId};
 use dynoxide::Database;
 use dynoxide::actions::describe_stream::DescribeStreamRequest;
@@ -30,15 +31,16 @@ use dynoxide::actions::get_records::GetRecordsRequest;
 use dynoxide::actions::get_shard_iterator::GetShardIteratorRequest;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use runtime::{App, Config, SigningKeys, StreamWorker, Var, Worker};
+use runtime::{App, Config, EmailProviderSecrets, SigningKeys, StreamWorker, Var, WhatsappAccount, Worker};
 use serde_json::{Value, json};
-use store::campaigns::MessageSnapshot;
+use store::campaigns::{MessageSnapshot, TemplateSnapshot};
 use store::chunks::{self, ChunkSummary};
 use store::{ChunkRef, Store};
 use tokio::net::TcpListener;
 
 pub use aws::{Queue, QueueMessage};
 
+use crate::meta_simulator::{MetaSimulator, MetaSimulatorOptions};
 use crate::ses_simulator::{EventTopic, SesSimulator, SesSimulatorOptions};
 use aws::{Aws, TOPIC};
 
@@ -51,11 +53,13 @@ const START_MS: i64 = 1_793_593_800_000;
 
 // The template's event source mappings; `tests/tests/delivery.rs` compares them with it.
 /// Chunks sent at once.
-pub const SENDERS: usize = 10;
+pub const SENDERS: usize = 2;
+/// Chunks of WhatsApp messages sent at once.
+pub const WHATSAPP_SENDERS: usize = 2;
 /// Events in a batch.
 pub const EVENT_BATCH: usize = 500;
 /// How long a batch of events gathers.
-pub const EVENT_WINDOW: Duration = Duration::from_secs(2);
+pub const EVENT_WINDOW: Duration = Duration::from_secs(10);
 /// Stream records in a batch.
 pub const STREAM_BATCH: usize = 1_000;
 /// How long a batch of stream records gathers.
@@ -100,6 +104,8 @@ pub struct Options {
     pub shuffled: bool,
     /// `SES_MAX_SEND_RATE`.
     pub ses_max_send_rate: u32,
+    /// `EMAIL_PROVIDERS`.
+    pub email_providers: &'static str,
     /// Lets one chunk go whenever this rate permits, as pacing does in production; without it, [`SENDERS`] at once.
     pub messages_per_second: Option<u32>,
     /// When events arrive.
@@ -113,6 +119,7 @@ impl Default for Options {
             shuffled: false,
             // No test waits for its turn.
             ses_max_send_rate: 1_000_000,
+            email_providers: "ses",
             messages_per_second: None,
             timing: Timing {
                 send_event_ms: (500, 1_500),
@@ -130,8 +137,12 @@ pub enum Turn {
     Plan,
     /// Chunk messages.
     Send,
+    /// Chunk messages of WhatsApp.
+    SendWhatsapp,
     /// A batch of delivery events.
     Events,
+    /// A batch of what WhatsApp's webhook told.
+    WhatsappEvents,
     /// A batch of stream records.
     Stream,
 }
@@ -144,6 +155,9 @@ pub struct Harness {
     endpoint: String,
     /// SES.
     pub simulator: SesSimulator,
+    /// WhatsApp.
+    pub meta: MetaSimulator,
+    accounts: (WhatsappAccount, EmailProviderSecrets),
     database: Database,
     /// Where reading the stream goes on; none before it is open.
     shard_iterator: Mutex<Option<String>>,
@@ -194,14 +208,18 @@ impl Harness {
         .await?;
         let (aws, endpoint) = Aws::serve(dynamodb, simulator.url(), options.timing, options.seed).await?;
         simulator.set_event_topic(EventTopic::new(endpoint.clone(), TOPIC));
+        let meta = MetaSimulator::start(MetaSimulatorOptions::default()).await?;
+        let accounts = (whatsapp_account(&meta)?, EmailProviderSecrets::default());
         let keys = SigningKeys::parse(&json!({"active": "k1", "k1": "signing-master-of-the-harness-".repeat(3)}).to_string())?;
-        let app = app(&endpoint, &options, &keys)?;
+        let app = app(&endpoint, &options, &keys, &accounts)?;
         Ok(Self {
             app,
             keys,
             aws,
             endpoint,
             simulator,
+            meta,
+            accounts,
             database,
             shard_iterator: Mutex::new(None),
             stream: Vec::new(),
@@ -221,7 +239,17 @@ impl Harness {
     /// # Errors
     /// None that starting did not have.
     pub fn another_app(&self) -> Result<App, Error> {
-        app(&self.endpoint, &self.options, &self.keys)
+        app(&self.endpoint, &self.options, &self.keys, &self.accounts)
+    }
+
+    /// From now on the workers reach these e-mail providers beside SES; as in the secret's JSON.
+    ///
+    /// # Errors
+    /// When the JSON is not of the documented form.
+    pub fn set_email_providers(&mut self, secret: &Value) -> Result<(), Error> {
+        self.accounts.1 = EmailProviderSecrets::parse(&secret.to_string())?;
+        self.app = self.another_app()?;
+        Ok(())
     }
 
     /// The table.
@@ -279,19 +307,52 @@ impl Harness {
 
     /// Enqueues a campaign's plan, as *execute* does.
     pub fn send_plan(&self, campaign: CampaignId) {
-        self.send_message(Queue::Plan, json!(PlanMessage::new(campaign)).to_string());
+        self.send_message(Queue::Plan, json!(CampaignMessage::new(campaign, Task::Plan)).to_string());
     }
 
-    /// Enqueues a chunk.
+    /// Enqueues work on a campaign.
+    pub fn send_task(&self, campaign: CampaignId, task: Task) {
+        self.send_message(Queue::Plan, json!(CampaignMessage::new(campaign, task)).to_string());
+    }
+
+    /// Enqueues a chunk of e-mail.
     pub fn send_chunk(&self, campaign: CampaignId, chunk: u32) {
-        self.send_message(
-            Queue::Email,
-            json!(ChunkMessage {
-                campaign_id: campaign,
-                chunk
-            })
-            .to_string(),
-        );
+        let message = ChunkMessage {
+            campaign_id: campaign,
+            channel: Channel::Email,
+            chunk,
+        };
+        self.send_message(Queue::Email, json!(message).to_string());
+    }
+
+    /// Fires the stack's five-minute tick.
+    ///
+    /// # Errors
+    /// When the worker fails.
+    pub async fn tick(&self) -> Result<(), Error> {
+        let message = QueueMessage {
+            id: "tick".to_owned(),
+            body: json!({"kind": "tick"}).to_string(),
+            correlation_id: None,
+            receive_count: 1,
+            ready_ms: now_ms(),
+        };
+        let failed = invoke(&self.app, &workers::scheduled_campaign::WORKER, vec![message]).await;
+        if failed.is_empty() { Ok(()) } else { Err("the tick failed".into()) }
+    }
+
+    /// Lets time pass with a tick every five minutes, and everything happen that is due.
+    ///
+    /// # Errors
+    /// When a service of the harness fails.
+    pub async fn run_ticking(&mut self, time: SignedDuration) -> Result<(), Error> {
+        let end = now_ms() + i64::try_from(time.as_millis())?;
+        while now_ms() < end {
+            let left = SignedDuration::from_millis(end - now_ms());
+            self.run_for(left.min(SignedDuration::from_mins(5))).await?;
+            self.tick().await?;
+        }
+        self.run_for(SignedDuration::from_mins(1)).await
     }
 
     /// Messages that failed [`MAX_RECEIVES`] times.
@@ -374,23 +435,54 @@ impl Harness {
         }
     }
 
-    /// Stores a draft that asks every vendor.
+    /// What fills the WhatsApp template.
+    pub fn whatsapp_content(&self) -> WhatsappContent {
+        WhatsappContent {
+            name: "Declaration".to_owned(),
+            template_name: WHATSAPP_TEMPLATE.to_owned(),
+            language: "en".to_owned(),
+            header: None,
+            body: ["{{ contact_name }}", "{{ organisation_name }}", "{{ deadline }}"].map(str::to_owned).to_vec(),
+            buttons: vec![domain::template::Button {
+                index: 0,
+                sub_type: domain::template::ButtonKind::Url,
+                parameter: "{{ form_token }}".to_owned(),
+            }],
+            body_text: None,
+        }
+    }
+
+    /// Stores a draft that asks every vendor by e-mail.
     ///
     /// # Errors
     /// When the table refuses.
     pub async fn seed_campaign(&self) -> Result<Campaign, Error> {
+        self.seed_campaign_with(|_| {}).await
+    }
+
+    /// Stores a draft whose content is changed first.
+    ///
+    /// # Errors
+    /// When the table refuses.
+    pub async fn seed_campaign_with(&self, change: impl FnOnce(&mut CampaignContent)) -> Result<Campaign, Error> {
         let now = self.app.now();
         let campaign = Campaign {
             id: CampaignId::from_ulid(self.app.new_ulid()),
             content: CampaignContent {
                 name: "MSME declaration 2026-27".to_owned(),
                 description: None,
-                template_id: TemplateId::from_ulid(self.app.new_ulid()),
+                template_id: Some(TemplateId::from_ulid(self.app.new_ulid())),
+                whatsapp_template_id: None,
+                routing: Routing::Every,
+                unknown_policy: UnknownPolicy::Leave,
+                quiet_hours: domain::schedule::QuietHours::default(),
                 audience: Audience::default(),
                 deadline: now + SignedDuration::from_hours(24 * 30),
             },
             state: CampaignState::Draft,
             halt_reason: None,
+            waived: Vec::new(),
+            origin: None,
             chunks: 0,
             targeted: 0,
             created_by: UserId::from_ulid(self.app.new_ulid()),
@@ -402,6 +494,8 @@ impl Harness {
             completed_at: None,
             version: 1,
         };
+        let mut campaign = campaign;
+        change(&mut campaign.content);
         store::campaigns::create(self.store()?, &campaign).await?;
         Ok(campaign)
     }
@@ -412,9 +506,16 @@ impl Harness {
     /// When the table refuses.
     pub async fn execute(&self, campaign: &Campaign, content: EmailContent) -> Result<(), Error> {
         let message = MessageSnapshot {
-            template_id: campaign.content.template_id,
-            template_version: 1,
-            content,
+            email: campaign.content.template_id.map(|template_id| TemplateSnapshot {
+                template_id,
+                template_version: 1,
+                content,
+            }),
+            whatsapp: campaign.content.whatsapp_template_id.map(|template_id| TemplateSnapshot {
+                template_id,
+                template_version: 1,
+                content: self.whatsapp_content(),
+            }),
             campaign_name: campaign.content.name.clone(),
             deadline: campaign.content.deadline,
         };
@@ -485,16 +586,20 @@ impl Harness {
         Ok(chunks::log(self.store()?, chunk).await?.0)
     }
 
-    /// Every recipient's status by vendor code, folded afresh.
+    /// Every recipient's status by vendor code (`V-00001/whatsapp` for that channel), folded afresh.
     ///
     /// # Errors
     /// When the table cannot be read, or a vendor is in two chunks.
     pub async fn statuses(&self, id: CampaignId) -> Result<BTreeMap<String, RecipientStatus>, Error> {
         let mut all = BTreeMap::new();
         for summary in self.summaries(id).await? {
-            let log = self.chunk(id, summary.number).await?;
+            let (log, _) = chunks::log(self.store()?, summary.chunk(id)).await?;
             for (recipient, status) in log.recipients.iter().zip(log.statuses()) {
-                if all.insert(recipient.code.clone(), status).is_some() {
+                let name = match summary.channel {
+                    Channel::Email => recipient.code.clone(),
+                    Channel::Whatsapp => format!("{}/whatsapp", recipient.code),
+                };
+                if all.insert(name, status).is_some() {
                     return Err(format!("{} is asked twice", recipient.code).into());
                 }
             }
@@ -544,6 +649,10 @@ impl Harness {
         let first = |queue| self.aws.ready_times(queue).first().copied();
         due.extend(first(Queue::Plan).map(|at| (at, Turn::Plan)));
         due.extend(first(Queue::Email).map(|at| (at.max(self.next_send_ms), Turn::Send)));
+        due.extend(first(Queue::Whatsapp).map(|at| (at, Turn::SendWhatsapp)));
+        due.extend(
+            gathered(&self.aws.ready_times(Queue::WhatsappEvents), EVENT_BATCH, EVENT_WINDOW).map(|at| (at, Turn::WhatsappEvents)),
+        );
         due.extend(gathered(&self.aws.ready_times(Queue::DeliveryEvents), EVENT_BATCH, EVENT_WINDOW).map(|at| (at, Turn::Events)));
         let records: Vec<i64> = self.stream.iter().map(|item| item.at_ms).collect();
         due.extend(gathered(&records, STREAM_BATCH, STREAM_WINDOW).map(|at| (at, Turn::Stream)));
@@ -555,6 +664,8 @@ impl Harness {
         match turn {
             Turn::Plan => self.work(Queue::Plan, &workers::campaign_planner::WORKER, 1).await,
             Turn::Send => self.send().await,
+            Turn::SendWhatsapp => self.send_whatsapp().await,
+            Turn::WhatsappEvents => self.work(Queue::WhatsappEvents, &workers::whatsapp_events::WORKER, EVENT_BATCH).await,
             Turn::Events => self.work(Queue::DeliveryEvents, &workers::delivery_events::WORKER, EVENT_BATCH).await,
             Turn::Stream => self.follow(&workers::progress_aggregator::WORKER).await?,
         }
@@ -578,6 +689,16 @@ impl Harness {
             .map(|message| invoke(&self.app, &workers::email_sender::WORKER, vec![message]));
         for failed in join_all(batches).await {
             self.fail(Queue::Email, failed);
+        }
+    }
+
+    async fn send_whatsapp(&mut self) {
+        let messages = self.aws.take(Queue::Whatsapp, WHATSAPP_SENDERS, self.options.shuffled);
+        let batches = messages
+            .into_iter()
+            .map(|message| invoke(&self.app, &workers::whatsapp_sender::WORKER, vec![message]));
+        for failed in join_all(batches).await {
+            self.fail(Queue::Whatsapp, failed);
         }
     }
 
@@ -625,6 +746,11 @@ impl Harness {
                 return Err(format!("events were not published: {:?}", self.simulator.events()).into());
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        for webhook in self.meta.take_webhooks() {
+            // Within seconds, as Meta's do.
+            let at = now_ms() + self.aws.random(500, 4_000);
+            self.aws.push(Queue::WhatsappEvents, String::from_utf8(webhook.body.clone())?, None, at);
         }
         let position = self.shard_iterator.get_mut().unwrap_or_else(PoisonError::into_inner);
         while let Some(shard_iterator) = position.clone() {
@@ -680,7 +806,27 @@ fn gathered(ready_ms: &[i64], batch: usize, window: Duration) -> Option<i64> {
     Some(full.min(first + i64::try_from(window.as_millis()).unwrap_or(i64::MAX)))
 }
 
-fn app(endpoint: &str, options: &Options, keys: &SigningKeys) -> Result<App, Error> {
+/// The approved template of every campaign.
+const WHATSAPP_TEMPLATE: &str = "msme_declaration";
+
+fn whatsapp_account(meta: &MetaSimulator) -> Result<WhatsappAccount, Error> {
+    let options = meta.options();
+    meta.put_template(
+        crate::meta_simulator::Template::new(WHATSAPP_TEMPLATE, "en", "Dear {{1}}, {{2}} asks you to declare your MSME status by {{3}}.")
+            .url_button("Declare", "https://campaigns.buyer.example/f/{{1}}"),
+    );
+    let secret = json!({
+        "access_token": options.access_token,
+        "app_secret": options.app_secret,
+        "verify_token": options.verify_token,
+        "phone_number_id": options.phone_number_id,
+        "business_account_id": options.waba_id,
+        "api_url": meta.api_url(),
+    });
+    Ok(WhatsappAccount::parse(&secret.to_string())?)
+}
+
+fn app(endpoint: &str, options: &Options, keys: &SigningKeys, accounts: &(WhatsappAccount, EmailProviderSecrets)) -> Result<App, Error> {
     let rate = options.ses_max_send_rate.to_string();
     let config = Config::from_lookup(&Var::ALL, |name| {
         let value = match name {
@@ -688,6 +834,9 @@ fn app(endpoint: &str, options: &Options, keys: &SigningKeys) -> Result<App, Err
             "TABLE_NAME" => TABLE,
             "PLAN_QUEUE_URL" => Queue::Plan.url(),
             "EMAIL_QUEUE_URL" => Queue::Email.url(),
+            "WHATSAPP_QUEUE_URL" => Queue::Whatsapp.url(),
+            "WHATSAPP_EVENTS_QUEUE_URL" => Queue::WhatsappEvents.url(),
+            "EMAIL_PROVIDERS" => options.email_providers,
             "PUBLIC_BASE_URL" => "https://campaigns.buyer.example",
             "FROM_ADDRESS" => "Buyer Industries <msme@buyer.example>",
             "ORGANISATION_NAME" => "Buyer Industries Ltd",
@@ -702,7 +851,11 @@ fn app(endpoint: &str, options: &Options, keys: &SigningKeys) -> Result<App, Err
         };
         Some(value.to_owned())
     })?;
-    Ok(App::new(config).with_clock(clock).with_signing_keys(keys.clone()))
+    let (whatsapp, email_providers) = accounts.clone();
+    Ok(App::new(config)
+        .with_clock(clock)
+        .with_signing_keys(keys.clone())
+        .with_accounts(whatsapp, email_providers))
 }
 
 /// What the template the stack is deployed from says of the table.

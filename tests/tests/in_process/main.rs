@@ -6,5 +6,8 @@ mod auth;
 mod campaigns;
 mod imports;
 mod public;
+mod schedules;
+mod suppressions;
 mod templates;
 mod vendors;
+mod webhooks;

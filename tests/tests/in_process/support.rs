@@ -31,6 +31,8 @@ const TABLE: &str = "main";
 const SIGNING_SECRET: &str = "signing";
 /// Name of the bootstrap administrator's secret.
 const BOOTSTRAP_SECRET: &str = "bootstrap";
+/// Name of the secret of e-mail providers.
+const EMAIL_PROVIDERS_SECRET: &str = "email-providers";
 /// Who becomes the first administrator.
 pub(crate) const BOOTSTRAP_EMAIL: &str = "admin@buyer.example";
 /// The first administrator's initial password.
@@ -80,9 +82,11 @@ impl TestApp {
             secrets: Mutex::new(BTreeMap::from([
                 (SIGNING_SECRET.to_owned(), keys.clone()),
                 (BOOTSTRAP_SECRET.to_owned(), json!({ "password": BOOTSTRAP_PASSWORD }).to_string()),
+                (EMAIL_PROVIDERS_SECRET.to_owned(), "{}".to_owned()),
             ])),
             messages: Mutex::default(),
             objects: Mutex::default(),
+            schedules: Mutex::default(),
             fault: Mutex::default(),
         });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
@@ -104,17 +108,23 @@ impl TestApp {
                 "PLAN_QUEUE_URL" => "http://queues.example/000000000000/plan",
                 "EMAIL_QUEUE_URL" => "http://queues.example/000000000000/email",
                 "IMPORT_QUEUE_URL" => "http://queues.example/000000000000/import",
+                "DELIVERY_EVENTS_QUEUE_URL" => "http://queues.example/000000000000/delivery-events",
                 "QUEUE_URLS" => {
                     "http://queues.example/000000000000/plan,http://queues.example/000000000000/email,http://queues.example/000000000000/import"
                 }
                 "SIGNING_SECRET_ARN" => SIGNING_SECRET,
                 "BOOTSTRAP_SECRET_ARN" => BOOTSTRAP_SECRET,
+                "EMAIL_PROVIDERS_SECRET_ARN" => EMAIL_PROVIDERS_SECRET,
                 "BOOTSTRAP_ADMIN_EMAIL" => BOOTSTRAP_EMAIL,
                 "PUBLIC_BASE_URL" => PUBLIC_BASE_URL,
                 "FROM_ADDRESS" => "msme@buyer.example",
                 "ORGANISATION_NAME" => "Buyer Industries Ltd",
                 "SES_CONFIGURATION_SET" => "campaigns",
                 "SES_MAX_SEND_RATE" => "14",
+                "SCHEDULE_GROUP_NAME" => "stack",
+                "SCHEDULE_ROLE_ARN" => "arn:aws:iam::000000000000:role/schedule",
+                "SCHEDULE_TARGET_ARN" => "arn:aws:sqs:ap-south-1:000000000000:schedule",
+                "SCHEDULE_DLQ_ARN" => "arn:aws:sqs:ap-south-1:000000000000:schedule-dlq",
                 "CORS_ORIGINS" => "https://app.buyer.example",
                 "AWS_REGION" => "ap-south-1",
                 "AWS_ACCESS_KEY_ID" => "AKIAIOSFODNN7EXAMPLE",
@@ -256,10 +266,20 @@ impl TestApp {
         lock(&self.aws.secrets).insert(BOOTSTRAP_SECRET.to_owned(), json!({ "password": password }).to_string());
     }
 
+    /// Replaces the secret of e-mail providers.
+    pub(crate) fn set_email_providers(&self, secret: &Value) {
+        lock(&self.aws.secrets).insert(EMAIL_PROVIDERS_SECRET.to_owned(), secret.to_string());
+    }
+
     /// Takes what was sent to the queue of `queue` so far, oldest first: `MessageBody` and attributes as SQS got them.
     pub(crate) fn take_messages(&self, queue: Var) -> Vec<Value> {
         let url = self.app.config().get(queue).expect("the test declares every queue");
         lock(&self.aws.messages).remove(url).unwrap_or_default()
+    }
+
+    /// The schedules at EventBridge, by name.
+    pub(crate) fn schedules(&self) -> BTreeMap<String, Value> {
+        lock(&self.aws.schedules).clone()
     }
 
     /// Lets one later call of `operation` fail for good, after this many that succeed.
@@ -488,6 +508,7 @@ struct FakeAws {
     secrets: Mutex<BTreeMap<String, String>>,
     messages: Mutex<BTreeMap<String, Vec<Value>>>,
     objects: Mutex<BTreeMap<String, Object>>,
+    schedules: Mutex<BTreeMap<String, Value>>,
     fault: Mutex<Option<(String, u32)>>,
 }
 
@@ -583,6 +604,7 @@ async fn answer(State(aws): State<Arc<FakeAws>>, method: Method, uri: Uri, heade
         Some(("DynamoDB_20120810", _)) => forward(&aws, headers, body).await,
         Some(("secretsmanager", "GetSecretValue")) => secret(&aws, &json_of(&body)),
         Some(("AmazonSQS", operation)) => queue(&aws, operation, json_of(&body)),
+        None if target.is_empty() && uri.path().starts_with("/schedules/") => schedule(&aws, &method, &uri, &body),
         None if target.is_empty() => object(&aws, &method, &uri, &headers, body),
         _ => (
             StatusCode::NOT_IMPLEMENTED,
@@ -641,6 +663,27 @@ fn queue(aws: &FakeAws, operation: &str, mut request: Value) -> Response {
         _ => return (StatusCode::NOT_IMPLEMENTED, operation.to_owned()).into_response(),
     };
     ([("content-type", "application/x-amz-json-1.0")], body.to_string()).into_response()
+}
+
+fn schedule(aws: &FakeAws, method: &Method, uri: &Uri, body: &[u8]) -> Response {
+    let name = uri.path().trim_start_matches("/schedules/").to_owned();
+    let mut schedules = lock(&aws.schedules);
+    let refused = |status, code| (status, [("content-type", "application/json"), ("x-amzn-errortype", code)], "{}").into_response();
+    match *method {
+        Method::POST if schedules.contains_key(&name) => refused(StatusCode::CONFLICT, "ConflictException"),
+        Method::POST => {
+            let schedule = json_of(body);
+            // The one zone the tests' AWS does not know.
+            if schedule["ScheduleExpressionTimezone"] == "Nowhere/Land" {
+                return refused(StatusCode::BAD_REQUEST, "ValidationException");
+            }
+            schedules.insert(name.clone(), schedule);
+            ([("content-type", "application/json")], json!({ "ScheduleArn": name }).to_string()).into_response()
+        }
+        Method::DELETE if schedules.remove(&name).is_none() => refused(StatusCode::NOT_FOUND, "ResourceNotFoundException"),
+        Method::DELETE => ([("content-type", "application/json")], "{}").into_response(),
+        _ => (StatusCode::NOT_IMPLEMENTED, format!("{method} {uri}")).into_response(),
+    }
 }
 
 fn object(aws: &FakeAws, method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Response {

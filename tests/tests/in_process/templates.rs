@@ -2,7 +2,7 @@
 
 use domain::user::Role;
 use serde_json::{Value, json};
-use templates::{create_email, delete, get, list, preview, update};
+use templates::{create_email, create_whatsapp, delete, get, list, preview, update};
 
 use crate::support::{Client, TestApp};
 
@@ -14,6 +14,23 @@ fn body(name: &str) -> Value {
         "subject": "{{ company_name }}: your MSME status",
         "html": "<p>Dear {{ contact_name }} of {{ city }},</p><a href=\"{{ form_url }}\">answer {{ organisation_name }}</a>",
         "text": "Dear {{ contact_name }}, answer here: {{ form_url }}",
+    })
+}
+
+const WHATSAPP_PATH: &str = "/api/v1/templates/whatsapp";
+
+fn whatsapp_body(name: &str) -> Value {
+    json!({
+        "name": name,
+        "template_name": "msme_declaration_request",
+        "language": "en",
+        "header": { "type": "document", "media": { "link": "https://files.example.in/notice.pdf" }, "filename": "Notice.pdf" },
+        "body": ["{{ contact_name }}", "{{ city }}"],
+        "buttons": [
+            { "index": 0, "sub_type": "url", "parameter": "{{ form_token }}" },
+            { "index": 1, "sub_type": "quick_reply", "parameter": "not_msme" },
+        ],
+        "body_text": "Dear {{1}} of {{2}}, please answer.",
     })
 }
 
@@ -171,4 +188,101 @@ async fn a_repeated_creation_makes_one_template_and_a_viewer_makes_none() {
     let viewer = app.as_role(Role::Viewer).await;
     viewer.post(&create_email::ROUTE, PATH, body("No")).await.expect(403);
     viewer.get(&get::ROUTE, first.header("location").unwrap()).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_whatsapp_template_is_created_read_listed_changed_and_deleted() {
+    let app = TestApp::start().await;
+    let manager = app.as_role(Role::CampaignManager).await;
+    create(&manager, body("By e-mail")).await;
+    let created = manager
+        .post(&create_whatsapp::ROUTE, WHATSAPP_PATH, whatsapp_body("By WhatsApp"))
+        .await
+        .expect(201);
+    let path = created.header("location").expect("a location").to_owned();
+
+    let read = manager.get(&get::ROUTE, &path).await.expect(200);
+    assert_eq!(read.json(), created.json());
+    let (shown, sent) = (read.json(), whatsapp_body("By WhatsApp"));
+    assert_eq!(shown["channel"], "whatsapp");
+    assert_eq!(shown["variables"], json!(["city", "contact_name", "form_token"]));
+    for (field, value) in sent.as_object().unwrap() {
+        assert_eq!(&shown[field], value, "{field}");
+    }
+
+    let items = manager.get(&list::ROUTE, "/api/v1/templates").await.expect(200).json()["items"].clone();
+    let listed = |place: usize, field: &str| items[place][field].clone();
+    assert_eq!((listed(0, "channel"), listed(1, "channel")), (json!("whatsapp"), json!("email")));
+    assert_eq!(listed(0, "template_name"), "msme_declaration_request");
+    assert_eq!((items[0].get("body"), items[0].get("subject")), (None, None));
+
+    let changed = manager
+        .put(&update::ROUTE, &path, whatsapp_body("Second request"))
+        .if_match(read.etag())
+        .await
+        .expect(200);
+    assert_eq!(changed.json()["name"], "Second request");
+    // The channel of a template does not change.
+    manager.put(&update::ROUTE, &path, body("By e-mail")).await.expect(400);
+    manager.delete(&delete::ROUTE, &path).if_match(changed.etag()).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_whatsapp_template_meta_would_refuse_is_refused_with_every_reason() {
+    let app = TestApp::start().await;
+    let manager = app.as_role(Role::CampaignManager).await;
+    let refused = async |change: &dyn Fn(&mut Value), expected: &[(&str, &str)]| {
+        let mut body = whatsapp_body("Wrong");
+        change(&mut body);
+        let errors = manager
+            .post(&create_whatsapp::ROUTE, WHATSAPP_PATH, body)
+            .await
+            .expect(422)
+            .field_errors();
+        let found: Vec<_> = errors.iter().map(|(field, code)| (field.as_str(), code.as_str())).collect();
+        assert_eq!(found, expected);
+    };
+    refused(
+        &|body| {
+            body["template_name"] = "Msme Request".into();
+            body["header"]["media"] = json!({ "link": "http://files.example.in/notice.pdf" });
+            body["body"][0] = "two\nlines".into();
+        },
+        &[("template_name", "template_name"), ("header", "media_link"), ("body", "whitespace")],
+    )
+    .await;
+    refused(&|body| body["body"][1] = "{{ citi }}".into(), &[("body", "unknown_variable")]).await;
+    refused(
+        &|body| body["buttons"][0]["parameter"] = "{{ form_url }}".into(),
+        &[("buttons", "full_url")],
+    )
+    .await;
+    refused(&|body| body["body"] = json!(["{{ city }}"]), &[("body_text", "placeholders")]).await;
+    let mut unknown = whatsapp_body("Unknown field");
+    unknown["header"]["role"] = "admin".into();
+    manager.post(&create_whatsapp::ROUTE, WHATSAPP_PATH, unknown).await.expect(400);
+    let viewer = app.as_role(Role::Viewer).await;
+    viewer.post(&create_whatsapp::ROUTE, WHATSAPP_PATH, whatsapp_body("No")).await.expect(403);
+}
+
+#[tokio::test]
+async fn a_whatsapp_preview_fills_the_approved_text_and_names_what_is_missing() {
+    let app = TestApp::start().await;
+    let manager = app.as_role(Role::CampaignManager).await;
+    let created = manager
+        .post(&create_whatsapp::ROUTE, WHATSAPP_PATH, whatsapp_body("Preview"))
+        .await
+        .expect(201);
+    let path = format!("{}/preview", created.header("location").expect("a location"));
+    let shown = manager.call(&preview::ROUTE, &path).await.expect(200).json();
+    assert_eq!(shown["channel"], "whatsapp");
+    assert_eq!(shown["text"], "Dear Asha Rao of Coimbatore, please answer.");
+    assert_eq!(shown["buttons"], json!(["sample", "not_msme"]));
+
+    let vendor = json!({ "vendor_code": "V-1", "company_name": "Rao & <Sons>" });
+    let vendor = manager.post(&vendors::create::ROUTE, "/api/v1/vendors", vendor).await.expect(201).json();
+    let ask = json!({ "vendor_id": vendor["id"] });
+    let shown = manager.post(&preview::ROUTE, &path, ask).await.expect(200).json();
+    assert_eq!(shown["text"], "Dear Rao & <Sons> of [city], please answer.");
+    assert_eq!(shown["missing"], json!(["city"]));
 }

@@ -1,0 +1,5 @@
+//! Wiring of `campaigns-schedule`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&campaigns::schedule::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `suppressions-get`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&suppressions::get::ROUTE)
+}

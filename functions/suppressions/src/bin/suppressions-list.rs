@@ -1,0 +1,5 @@
+//! Wiring of `suppressions-list`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&suppressions::list::ROUTE)
+}

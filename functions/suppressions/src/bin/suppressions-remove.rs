@@ -1,0 +1,5 @@
+//! Wiring of `suppressions-remove`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&suppressions::remove::ROUTE)
+}

@@ -1,0 +1,290 @@
+//! The ports, on the real services.
+
+use std::time::{Duration, Instant};
+
+use delivery::{Audience, Clock, Error, Messages, Provider, Queue, Stretch, Table};
+use domain::campaign::{Audience as Filter, Campaign, CampaignState};
+use domain::delivery::{AttemptResult, Channel, ChunkLog, Counts, OutcomePack, Recipient};
+use domain::suppression::{SuppressionReason, SuppressionSource};
+use domain::work::{CampaignMessage, ChunkMessage};
+use domain::{CampaignId, VendorId};
+use jiff::{SignedDuration, Timestamp};
+use messaging::EntryResult;
+use runtime::{App, Metrics, Outgoing, Var};
+use store::chunks::{self, ChunkState, ChunkSummary, Claim, Ending, Planned, PlannedChunk, SendCheck, SendQuestion};
+use store::gcra::{self, Rate, Reservation};
+use store::providers::ProviderState;
+use store::suppressions::{self, Suppression};
+use store::{ChunkRef, Store, StoreError, audience, campaigns};
+use ulid::Ulid;
+
+use crate::message::{Compiled, Message};
+use crate::providers;
+
+/// The world of one invocation.
+#[derive(Debug)]
+pub struct Live<'a> {
+    app: &'a App,
+    store: &'a Store,
+    correlation_id: &'a str,
+    until: Instant,
+}
+
+impl<'a> Live<'a> {
+    /// The world of an invocation that may begin new steps for as long as `budget`.
+    ///
+    /// # Errors
+    /// When the function does not declare the table.
+    pub fn new(app: &'a App, correlation_id: &'a str, budget: Duration) -> Result<Self, Error> {
+        Ok(Self {
+            app,
+            store: app.store()?,
+            correlation_id,
+            until: Instant::now() + budget,
+        })
+    }
+
+    const fn queue(channel: Channel) -> Var {
+        match channel {
+            Channel::Email => Var::EmailQueueUrl,
+            Channel::Whatsapp => Var::WhatsappQueueUrl,
+        }
+    }
+}
+
+impl Clock for Live<'_> {
+    fn now(&self) -> Timestamp {
+        self.app.now()
+    }
+
+    fn new_token(&self) -> Ulid {
+        self.app.new_ulid()
+    }
+
+    fn random_below(&self, bound: u32) -> u32 {
+        rand::random_range(0..bound.max(1))
+    }
+
+    async fn sleep(&self, time: SignedDuration) {
+        tokio::time::sleep(time.unsigned_abs()).await;
+    }
+}
+
+impl Table for Live<'_> {
+    async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {
+        campaigns::get(self.store, id).await
+    }
+
+    async fn transition(&self, id: CampaignId, from: CampaignState, next: CampaignState, reason: Option<&str>) -> Result<Campaign, StoreError> {
+        campaigns::transition(self.store, id, from, next, reason, self.app.now()).await
+    }
+
+    async fn resume_campaign(&self, seen: &Campaign, next: CampaignState) -> Result<Campaign, StoreError> {
+        campaigns::resume(self.store, seen, next, self.app.now()).await
+    }
+
+    async fn finish_plan(&self, id: CampaignId, chunks: u32, targeted: u32) -> Result<(), StoreError> {
+        campaigns::finish_plan(self.store, id, chunks, targeted, self.app.now()).await
+    }
+
+    async fn plan_chunks(&self, planned: &[PlannedChunk]) -> Result<Planned, StoreError> {
+        chunks::plan(self.store, planned, self.app.now()).await
+    }
+
+    async fn last_planned(&self, id: CampaignId, channel: Channel) -> Result<Vec<ChunkSummary>, StoreError> {
+        chunks::last_planned(self.store, id, channel).await
+    }
+
+    async fn summaries(&self, id: CampaignId) -> Result<Vec<ChunkSummary>, StoreError> {
+        chunks::summaries(self.store, id).await
+    }
+
+    async fn claim(&self, chunk: ChunkRef, token: Ulid, until: Timestamp) -> Result<Claim, StoreError> {
+        chunks::claim(self.store, chunk, token, until, self.app.now()).await
+    }
+
+    async fn release(&self, chunk: ChunkRef, token: Ulid, parked: bool) -> Result<(), StoreError> {
+        chunks::release(self.store, chunk, token, parked, self.app.now()).await
+    }
+
+    async fn log(&self, chunk: ChunkRef) -> Result<(ChunkLog, u32), StoreError> {
+        chunks::log(self.store, chunk).await
+    }
+
+    async fn check(&self, chunk: ChunkRef, question: SendQuestion<'_>) -> Result<SendCheck, StoreError> {
+        chunks::check_before_send(self.store, chunk, question).await
+    }
+
+    async fn record(&self, chunk: ChunkRef, token: Ulid, pack: &OutcomePack, ending: Ending<'_>) -> Result<(), StoreError> {
+        chunks::record(self.store, chunk, token, pack, ending).await
+    }
+
+    async fn record_wave(&self, chunk: ChunkRef, token: Ulid, pack: &OutcomePack, until: Timestamp) -> Result<(), StoreError> {
+        chunks::record_wave(self.store, chunk, token, pack, until).await
+    }
+
+    async fn record_late(&self, chunk: ChunkRef, token: Ulid, pack: &OutcomePack) -> Result<(), StoreError> {
+        chunks::record_late(self.store, chunk, token, pack).await
+    }
+
+    async fn amend(&self, chunk: ChunkRef, seen: &ChunkSummary, token: Ulid, pack: &OutcomePack, next: ChunkState) -> Result<bool, StoreError> {
+        chunks::amend(self.store, chunk, seen, token, pack, next).await
+    }
+
+    async fn set_escalated(&self, chunk: ChunkRef, escalated: u32) -> Result<(), StoreError> {
+        chunks::set_escalated(self.store, chunk, escalated).await
+    }
+
+    async fn fold(&self, chunk: ChunkRef) -> Result<Counts, StoreError> {
+        chunks::fold(self.store, chunk).await
+    }
+
+    async fn reserve(&self, rate: Rate<'_>, units: u32) -> Result<Reservation, StoreError> {
+        gcra::reserve(self.store, rate, units, self.app.now()).await
+    }
+
+    async fn provider(&self, name: &str) -> Result<ProviderState, StoreError> {
+        store::providers::get(self.store, name).await
+    }
+
+    async fn take(&self, name: &str, seen: &ProviderState, wanted: u32) -> Result<u32, StoreError> {
+        store::providers::take(self.store, name, seen, wanted, self.app.now()).await
+    }
+
+    async fn close_provider(&self, name: &str, until: Timestamp, reason: &str) -> Result<(), StoreError> {
+        store::providers::close(self.store, name, until, reason).await
+    }
+
+    async fn provider_failed(&self, name: &str) -> Result<u32, StoreError> {
+        store::providers::failed(self.store, name).await
+    }
+
+    async fn provider_recovered(&self, name: &str) -> Result<(), StoreError> {
+        store::providers::recovered(self.store, name).await
+    }
+}
+
+impl Audience for Live<'_> {
+    async fn walk(&self, filter: &Filter, place: Option<&str>) -> Result<Stretch, StoreError> {
+        let audience::Stretch { vendors, next } = audience::walk(self.store, filter, place).await?;
+        Ok(Stretch {
+            recipients: vendors.into_iter().map(|(vendor, place)| (Recipient::from(vendor), place)).collect(),
+            next,
+        })
+    }
+}
+
+impl Queue for Live<'_> {
+    async fn enqueue_chunks(&self, campaign: CampaignId, channel: Channel, numbers: &[u32], delay_secs: i32) -> Result<(), Error> {
+        let messages: Vec<_> = numbers
+            .iter()
+            .map(|chunk| Outgoing {
+                body: ChunkMessage {
+                    campaign_id: campaign,
+                    channel,
+                    chunk: *chunk,
+                },
+                delay_secs,
+            })
+            .collect();
+        // The campaign is the tenant: a large one does not keep a small one waiting.
+        let tenant = campaign.to_string();
+        runtime::send_as(self.app, Self::queue(channel), self.correlation_id, Some(&tenant), &messages).await
+    }
+
+    async fn enqueue_campaign(&self, message: &CampaignMessage) -> Result<(), Error> {
+        let message = Outgoing {
+            body: message.clone(),
+            delay_secs: 0,
+        };
+        runtime::send(self.app, Var::PlanQueueUrl, self.correlation_id, &[message]).await
+    }
+
+    fn has_time(&self) -> bool {
+        Instant::now() < self.until
+    }
+}
+
+impl Messages for Live<'_> {
+    type Message = Message;
+
+    fn providers(&self, channel: Channel) -> Vec<Provider> {
+        providers::of_channel(self.app, channel).unwrap_or_else(|error| {
+            // Without a provider chunks wait, and the reconciler says so; nothing is lost while somebody mends the setting.
+            tracing::error!(channel = channel.as_str(), %error, "no provider can be used");
+            Vec::new()
+        })
+    }
+
+    async fn render(&self, chunk: ChunkRef, recipients: &[Recipient]) -> Result<Vec<Result<Message, String>>, Error> {
+        let compiled = Compiled::of_campaign(self.app, chunk.campaign).await?;
+        compiled.render(self.app, chunk, recipients).await
+    }
+
+    async fn send(&self, provider: Provider, messages: &[&Message]) -> Vec<EntryResult> {
+        let mut emails = Vec::new();
+        let mut whatsapps = Vec::new();
+        for message in messages {
+            match message {
+                Message::Email(email) => emails.push(&**email),
+                Message::Whatsapp(whatsapp) => whatsapps.push(&**whatsapp),
+            }
+        }
+        // A chunk is of one channel, so one of the two is empty.
+        let sent = if whatsapps.is_empty() {
+            providers::send_email(self.app, provider.name, &emails).await
+        } else {
+            providers::send_whatsapp(self.app, &whatsapps).await
+        };
+        sent.unwrap_or_else(|error| {
+            tracing::error!(provider = provider.name, %error, "the provider is not set up");
+            let reason = format!("{}:not_configured", provider.name);
+            vec![EntryResult::Stop { reason }; messages.len()]
+        })
+    }
+
+    fn recorded(&self, chunk: ChunkRef, pack: &OutcomePack) {
+        let count = |result: AttemptResult| u32::try_from(pack.outcomes.iter().filter(|outcome| outcome.result == result).count()).unwrap_or(u32::MAX);
+        let counts = [
+            AttemptResult::Accepted,
+            AttemptResult::Suppressed,
+            AttemptResult::Skipped,
+            AttemptResult::Failed,
+            AttemptResult::Retry,
+            AttemptResult::Unknown,
+        ]
+        .map(count);
+        let names = match chunk.channel {
+            Channel::Email => ["EmailsSent", "EmailsSuppressed", "EmailsSkipped", "EmailsFailed", "EmailsRetried", "EmailsUnknown"],
+            Channel::Whatsapp => [
+                "WhatsappSent",
+                "WhatsappSuppressed",
+                "WhatsappSkipped",
+                "WhatsappFailed",
+                "WhatsappRetried",
+                "WhatsappUnknown",
+            ],
+        };
+        let mut counted = [("", 0); 6];
+        for ((slot, name), count) in counted.iter_mut().zip(names).zip(counts) {
+            *slot = (name, count);
+        }
+        Metrics {
+            stage: &self.app.config().stage,
+            properties: &[
+                ("campaign_id", chunk.campaign.to_string()),
+                ("chunk", format!("{}-{}", chunk.channel.as_str(), chunk.number)),
+            ],
+            counts: &counted,
+        }
+        .emit(self.app.now());
+    }
+
+    async fn opted_out(&self, chunk: ChunkRef, recipient: VendorId, address: &str, reason: &str) -> Result<(), Error> {
+        tracing::info!(campaign_id = %chunk.campaign, vendor_id = %recipient, reason, "the provider told of an opt-out");
+        let suppression =
+            Suppression::new(SuppressionReason::ProviderOptOut, self.app.now(), SuppressionSource::Event).because_of(chunk.campaign, None);
+        suppressions::add(self.store, chunk.channel, address, &suppression).await?;
+        Ok(())
+    }
+}
