@@ -218,7 +218,9 @@ fn a_get_may_change_nothing_but_a_rate_limit() {
                 "scheduler:CreateSchedule",
                 "scheduler:DeleteSchedule",
             ];
-            if texts(&statement["Action"]).iter().any(|action| writes.contains(action)) {
+            // A copy of what the route shows, under a name nobody else has: too large to answer with.
+            let is_export = statement["Resource"] == "${Bucket.Arn}/exports/*";
+            if !is_export && texts(&statement["Action"]).iter().any(|action| writes.contains(action)) {
                 assert_eq!(
                     texts(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]),
                     ["PACE#*"],

@@ -134,6 +134,7 @@ fn message(n: usize, address: &str) -> OutgoingEmail {
         name: format!("Rao & \"Söhne\" <{n}> \\ लिमिटेड"),
         contact: None,
         email: Some(address.to_owned()),
+        phone: None,
         city: None,
         state: None,
         gstin: None,

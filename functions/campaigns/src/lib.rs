@@ -1,18 +1,25 @@
 //! `/api/v1/campaigns`: drafts, execution, progress and the ledger.
 
+pub mod cancel;
+pub mod clone;
 pub mod create;
 pub mod delete;
 pub mod execute;
+pub mod export_recipients;
 pub mod get;
 pub mod ledger;
 pub mod list;
 pub mod list_schedules;
+pub mod pause;
 pub mod recipients;
+pub mod resolve;
+pub mod resume;
 pub mod schedule;
 pub mod status;
 pub mod unschedule;
 pub mod update;
 
+mod body;
 mod start;
 mod wire;
 
@@ -22,16 +29,22 @@ use runtime::Route;
 use utoipa::OpenApi;
 
 /// Every route of this crate.
-pub static ROUTES: [&Route; 12] = [
+pub static ROUTES: [&Route; 18] = [
     &create::ROUTE,
     &list::ROUTE,
     &get::ROUTE,
     &update::ROUTE,
     &delete::ROUTE,
     &execute::ROUTE,
+    &pause::ROUTE,
+    &resume::ROUTE,
+    &cancel::ROUTE,
+    &clone::ROUTE,
     &status::ROUTE,
     &ledger::ROUTE,
     &recipients::ROUTE,
+    &export_recipients::ROUTE,
+    &resolve::ROUTE,
     &schedule::ROUTE,
     &list_schedules::ROUTE,
     &unschedule::ROUTE,
@@ -46,9 +59,15 @@ pub static ROUTES: [&Route; 12] = [
     update::handle,
     delete::handle,
     execute::handle,
+    pause::handle,
+    resume::handle,
+    cancel::handle,
+    clone::handle,
     status::handle,
     ledger::handle,
     recipients::handle,
+    export_recipients::handle,
+    resolve::handle,
     schedule::handle,
     list_schedules::handle,
     unschedule::handle

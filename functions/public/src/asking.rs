@@ -2,13 +2,14 @@
 
 use domain::campaign::{Campaign, CampaignState};
 use domain::delivery::{ChunkLog, Recipient};
-use domain::links::{Link, LinkError, Purpose};
+use domain::links::{Link, LinkError, Purpose, TEST_CHUNK};
 use domain::vendor_record::Vendor;
 use runtime::{ApiError, App, KeyUse, Request};
 use store::responses::Asked;
 use store::{ChunkRef, StoreError};
 
 const UNKNOWN: ApiError = ApiError::NotFound("this link is not genuine or was cut off: open the full link from the message again");
+const TEST: ApiError = ApiError::Gone("this link came with a test message: only the links in a campaign's own messages open the form");
 const EXPIRED: ApiError = ApiError::Gone("this link has expired");
 const CANCELLED: ApiError = ApiError::Gone("the request was withdrawn: no answer is needed");
 const CLOSED: ApiError = ApiError::Gone("the request is closed: its last day has passed");
@@ -16,13 +17,17 @@ const CLOSED: ApiError = ApiError::Gone("the request is closed: its last day has
 /// Reads the link in the path.
 ///
 /// # Errors
-/// 404 for a token we did not sign for this purpose, 410 after its time.
+/// 404 for a token we did not sign for this purpose, 410 after its time or if it came with a test.
 pub(crate) async fn link(app: &App, request: &Request, purpose: Purpose) -> Result<Link, ApiError> {
     let keys = app.signing_keys().await?.all(KeyUse::Link);
-    Link::verify(request.path_parameter("token"), purpose, keys.iter().map(<[u8; 32]>::as_slice), app.now()).map_err(|error| match error {
-        LinkError::Forged => UNKNOWN,
-        LinkError::Expired => EXPIRED,
-    })
+    let link = Link::verify(request.path_parameter("token"), purpose, keys.iter().map(<[u8; 32]>::as_slice), app.now());
+    match link {
+        // Whoever tests a campaign must not answer for a vendor.
+        Ok(link) if link.chunk == TEST_CHUNK => Err(TEST),
+        Ok(link) => Ok(link),
+        Err(LinkError::Forged) => Err(UNKNOWN),
+        Err(LinkError::Expired) => Err(EXPIRED),
+    }
 }
 
 /// A vendor that was asked for a declaration.

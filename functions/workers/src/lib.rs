@@ -5,7 +5,9 @@ pub mod delivery_events;
 pub mod email_sender;
 pub mod import;
 pub mod progress_aggregator;
-pub mod whatsapp_sender;
 pub mod scheduled_campaign;
+pub mod whatsapp_events;
+pub mod whatsapp_events;
+pub mod whatsapp_sender;
 
 mod each;

@@ -17,5 +17,9 @@ pub static WORKER: Worker = Worker {
         Var::OrganisationName,
         Var::WhatsappSecretArn,
     ],
-    handler: |app, messages| Box::pin(each(messages, move |message| send(app, message, Channel::Whatsapp, Var::WhatsappQueueUrl))),
+    handler: |app, messages| {
+        Box::pin(each(messages, move |message| {
+            send(app, message, Channel::Whatsapp, Var::WhatsappQueueUrl)
+        }))
+    },
 };

@@ -139,8 +139,13 @@ pub trait Audience {
 /// The queues. At least once, in any order.
 pub trait Queue {
     /// Enqueues chunks of a campaign.
-    fn enqueue_chunks(&self, campaign: CampaignId, channel: Channel, numbers: &[u32], delay_secs: i32)
-    -> impl Future<Output = Result<(), Error>> + Send;
+    fn enqueue_chunks(
+        &self,
+        campaign: CampaignId,
+        channel: Channel,
+        numbers: &[u32],
+        delay_secs: i32,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Enqueues work on a campaign as a whole.
     fn enqueue_campaign(&self, message: &CampaignMessage) -> impl Future<Output = Result<(), Error>> + Send;
@@ -178,8 +183,7 @@ pub trait Messages {
     fn providers(&self, channel: Channel) -> Vec<Provider>;
 
     /// Renders the campaign's message for each recipient; where that cannot be done, the reason: `missing_variable:city`.
-    fn render(&self, chunk: ChunkRef, recipients: &[Recipient])
-    -> impl Future<Output = Result<Vec<Result<Self::Message, String>>, Error>> + Send;
+    fn render(&self, chunk: ChunkRef, recipients: &[Recipient]) -> impl Future<Output = Result<Vec<Result<Self::Message, String>>, Error>> + Send;
 
     /// Hands messages to a provider, once, and says what became of each, in their order.
     fn send(&self, provider: Provider, messages: &[&Self::Message]) -> impl Future<Output = Vec<EntryResult>> + Send;

@@ -103,7 +103,11 @@ async fn resolve(ports: &impl Ports, campaign: &Campaign, summaries: &[ChunkSumm
             && status.updated_at.is_some_and(|since| now - SignedDuration::from_hours(24) >= since)
     };
     for summary in summaries {
-        let delayed = summary.counts.reasons.keys().any(|key| key.strip_prefix("failed:").is_some_and(is_due_next_day));
+        let delayed = summary
+            .counts
+            .reasons
+            .keys()
+            .any(|key| key.strip_prefix("failed:").is_some_and(is_due_next_day));
         let reopened = if resend && summary.counts.unknown > 0 {
             reopen(ports, campaign, summary, "policy", "reconciled", unresolved).await?
         } else if delayed {

@@ -259,7 +259,11 @@ impl<P: Ports> Attempt<'_, P> {
     async fn send_email(&self, batch: &mut Batch<P::Message>, outgoing: &[Outgoing<P::Message>], verdict: &mut Verdict) {
         let mut results: Vec<Option<EntryResult>> = vec![None; outgoing.len()];
         for provider in batch.providers.clone() {
-            if batch.states.get(provider.name).is_some_and(|state| state.closed(self.ports.now()).is_some()) {
+            if batch
+                .states
+                .get(provider.name)
+                .is_some_and(|state| state.closed(self.ports.now()).is_some())
+            {
                 continue;
             }
             let open: Vec<usize> = results
@@ -287,22 +291,25 @@ impl<P: Ports> Attempt<'_, P> {
 
     /// Ten at a time: announced before, recorded after, so that a crash leaves at most ten recipients unknown.
     async fn send_in_waves(&self, batch: &mut Batch<P::Message>, outgoing: &[Outgoing<P::Message>], verdict: &mut Verdict) -> Result<(), Error> {
-        let Some(provider) = batch.providers.first().copied() else { return Ok(()) };
+        let Some(provider) = batch.providers.first().copied() else {
+            return Ok(());
+        };
         for wave in outgoing.chunks(WAVE_SIZE) {
-            if verdict.stop.is_some() || verdict.wait.is_some() || !self.ports.has_time() {
+            // That one recipient was written to a moment ago says nothing of the others.
+            let wait = verdict.wait.is_some_and(|wait| wait != Wait::PairLimit);
+            if verdict.stop.is_some() || wait || !self.ports.has_time() {
                 verdict.left = true;
                 break;
             }
             let mut pack = self.pack(std::mem::take(&mut batch.outcomes));
             pack.wave = verdict.waves + 1;
             let known = pack.outcomes.clone();
-            pack.outcomes
-                .extend(wave.iter().map(|outgoing| Outcome {
-                    recipient: outgoing.recipient.id,
-                    result: AttemptResult::Intended,
-                    message_id: None,
-                    reason: None,
-                }));
+            pack.outcomes.extend(wave.iter().map(|outgoing| Outcome {
+                recipient: outgoing.recipient.id,
+                result: AttemptResult::Intended,
+                message_id: None,
+                reason: None,
+            }));
             match self.ports.record_wave(self.chunk, self.token, &pack, pack.at + CLAIM).await {
                 Ok(()) => {}
                 Err(StoreError::Conflict(_)) => {
@@ -346,7 +353,7 @@ impl<P: Ports> Attempt<'_, P> {
             EntryResult::Unknown { reason } => (AttemptResult::Unknown, None, Some(reason)),
             // Not the message's fault: it waits for its turn however often that takes.
             EntryResult::Retry { reason, wait: Some(wait) } => {
-                verdict.wait = verdict.wait.or(Some(wait));
+                verdict.wait = verdict.wait.filter(|known| *known != Wait::PairLimit).or(Some(wait));
                 (AttemptResult::Deferred, None, Some(reason))
             }
             EntryResult::Retry { reason, wait: None } if outgoing.attempts + 1 >= MAX_ATTEMPTS => (AttemptResult::Failed, None, Some(reason)),
@@ -366,13 +373,7 @@ impl<P: Ports> Attempt<'_, P> {
 
     /// The circuit breaker: counts calls that failed on the provider's side, gives it a rest after several, and stops the campaign
     /// where going on would leave more and more recipients unknown.
-    async fn judge_provider(
-        &self,
-        provider: Provider,
-        states: &HashMap<String, ProviderState>,
-        answers: &[EntryResult],
-        verdict: &mut Verdict,
-    ) {
+    async fn judge_provider(&self, provider: Provider, states: &HashMap<String, ProviderState>, answers: &[EntryResult], verdict: &mut Verdict) {
         if let Err(error) = self.try_judge_provider(provider, states, answers, verdict).await {
             // What was sent must be recorded whatever becomes of this; the next call counts again.
             tracing::warn!(provider = provider.name, %error, "the provider's state was not stored");
@@ -456,7 +457,8 @@ impl<P: Ports> Attempt<'_, P> {
                 Step::Again(backoff(ports, attempts, verdict.wait))
             }
         };
-        let only_waiting = verdict.waves == 0 && !outcomes.is_empty() && outcomes.iter().all(|outcome| outcome.result == AttemptResult::Deferred);
+        let waits = verdict.left || !outcomes.is_empty();
+        let only_waiting = verdict.waves == 0 && waits && outcomes.iter().all(|outcome| outcome.result == AttemptResult::Deferred);
         let next_step;
         if only_waiting {
             // Nothing happened that is worth a record: no attempt is counted.

@@ -91,6 +91,8 @@ ids! {
     ResponseId = "rsp";
     /// A schedule of a campaign.
     ScheduleId = "sch";
+    /// A Udyam number that a vendor sent and somebody is to look at.
+    ProposalId = "prp";
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod hash;
 pub mod identifiers;
 pub mod ids;
 pub mod links;
+pub mod preflight;
 pub mod schedule;
 pub mod status;
 pub mod suppression;
@@ -18,5 +19,5 @@ pub mod vendor;
 pub mod vendor_record;
 pub mod work;
 
-pub use ids::{CampaignId, ImportId, InvalidId, ResponseId, ScheduleId, TemplateId, UserId, VendorId};
+pub use ids::{CampaignId, ImportId, InvalidId, ProposalId, ResponseId, ScheduleId, TemplateId, UserId, VendorId};
 pub use vendor::FieldError;

@@ -15,6 +15,10 @@ const PAYLOAD: usize = 1 + 1 + 16 + 16 + 4 + 4;
 // 128 bits of HMAC-SHA256: more than anyone can guess online, and a link that still fits a line of a plain-text mail.
 const TAG: usize = 16;
 
+/// The chunk number of what was sent as a test: no campaign plans a chunk of it, so a test's links open nothing and what is
+/// heard of a test's message is nobody's standing.
+pub const TEST_CHUNK: u32 = 0;
+
 /// What a link is for. A form link cannot unsubscribe, nor the other way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {

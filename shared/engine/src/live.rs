@@ -244,7 +244,8 @@ impl Messages for Live<'_> {
     }
 
     fn recorded(&self, chunk: ChunkRef, pack: &OutcomePack) {
-        let count = |result: AttemptResult| u32::try_from(pack.outcomes.iter().filter(|outcome| outcome.result == result).count()).unwrap_or(u32::MAX);
+        let count =
+            |result: AttemptResult| u32::try_from(pack.outcomes.iter().filter(|outcome| outcome.result == result).count()).unwrap_or(u32::MAX);
         let counts = [
             AttemptResult::Accepted,
             AttemptResult::Suppressed,
@@ -255,7 +256,14 @@ impl Messages for Live<'_> {
         ]
         .map(count);
         let names = match chunk.channel {
-            Channel::Email => ["EmailsSent", "EmailsSuppressed", "EmailsSkipped", "EmailsFailed", "EmailsRetried", "EmailsUnknown"],
+            Channel::Email => [
+                "EmailsSent",
+                "EmailsSuppressed",
+                "EmailsSkipped",
+                "EmailsFailed",
+                "EmailsRetried",
+                "EmailsUnknown",
+            ],
             Channel::Whatsapp => [
                 "WhatsappSent",
                 "WhatsappSuppressed",

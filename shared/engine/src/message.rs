@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use messaging::whatsapp::{OutgoingWhatsapp, WhatsappTemplate};
 use messaging::{CampaignContext, EmailTemplate, OutgoingEmail, Variables};
 use runtime::{App, KeyUse, RecordError, Var};
-use store::campaigns::{self, MessageSnapshot};
 use store::ChunkRef;
+use store::campaigns::{self, MessageSnapshot};
 use tokio::sync::Mutex;
 
 // An opt-out link works longer than the form: people unsubscribe from old mail.

@@ -70,10 +70,7 @@ pub async fn send_email(app: &App, provider: &str, messages: &[&OutgoingEmail]) 
             Err(error) => for_each(&error, messages.len()),
         });
     }
-    let attempt = Attempt {
-        number: 1,
-        at: app.now(),
-    };
+    let attempt = Attempt { number: 1, at: app.now() };
     let sender = single_sender(app, provider, from).await?;
     Ok(sender.send_all(&messages, attempt).await)
 }
@@ -89,7 +86,9 @@ async fn single_sender(app: &App, provider: EmailProvider, from: &str) -> Result
         .map_err(|error| format!("e-mail providers' secret: {error:?}"))?;
     match provider {
         EmailProvider::Sendgrid => {
-            let key = secrets.sendgrid_api_key().ok_or("SendGrid is in EMAIL_PROVIDERS, but its API key is not set")?;
+            let key = secrets
+                .sendgrid_api_key()
+                .ok_or("SendGrid is in EMAIL_PROVIDERS, but its API key is not set")?;
             let organisation = app.config().get(Var::OrganisationName)?;
             let sendgrid = SendGrid::new(
                 Https::new(TIMEOUT)?,
@@ -131,7 +130,9 @@ pub async fn whatsapp(app: &App) -> Result<WhatsApp, RecordError> {
         .whatsapp_account()
         .await
         .map_err(|error| format!("the WhatsApp account's secret: {error:?}"))?;
-    let (token, number) = account.sender().ok_or("WhatsApp is not configured: set access_token and phone_number_id in its secret")?;
+    let (token, number) = account
+        .sender()
+        .ok_or("WhatsApp is not configured: set access_token and phone_number_id in its secret")?;
     Ok(WhatsApp::new(Https::new(TIMEOUT)?, account.api_url(), number, token))
 }
 

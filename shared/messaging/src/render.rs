@@ -286,7 +286,11 @@ struct Part {
 impl Part {
     /// Where in the field a mistake is: nowhere in particular where the field is one text, else in `body_2`.
     fn place(&self) -> String {
-        if self.name == self.field { String::new() } else { format!("{}, ", self.name) }
+        if self.name == self.field {
+            String::new()
+        } else {
+            format!("{}, ", self.name)
+        }
     }
 }
 

@@ -21,7 +21,8 @@ pub use guard::{ACCESS_TOKEN_SECS, Caller, access_token};
 pub use http::{Access, HandlerFuture, MAX_JSON, Route, StartError, dispatch, request_of, serve_http};
 pub use problem::ApiError;
 pub use queue::{
-    Message, Outgoing, RecordError, RecordFailure, StreamRecord, StreamWorker, Worker, WorkerFuture, follow, send, send_as, serve_queue, serve_stream, work,
+    Message, Outgoing, RecordError, RecordFailure, StreamRecord, StreamWorker, Worker, WorkerFuture, follow, send, send_as, serve_queue,
+    serve_stream, work,
 };
 pub use respond::Response;
 pub use secrets::{EmailProviderSecrets, InvalidSecret, KeyUse, SigningKeys, WhatsappAccount};

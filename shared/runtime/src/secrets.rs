@@ -234,7 +234,10 @@ mod tests {
     #[test]
     fn a_provider_without_its_fields_is_not_configured() {
         let none = EmailProviderSecrets::parse("{}").unwrap();
-        assert_eq!((none.sendgrid_api_key(), none.sendgrid_webhook_public_key(), none.smtp_login()), (None, None, None));
+        assert_eq!(
+            (none.sendgrid_api_key(), none.sendgrid_webhook_public_key(), none.smtp_login()),
+            (None, None, None)
+        );
         let some = EmailProviderSecrets::parse(r#"{"sendgrid_api_key":"SG.k\n","smtp_username":"u","smtp_password":"p"}"#).unwrap();
         assert_eq!((some.sendgrid_api_key(), some.smtp_login()), (Some("SG.k"), Some(("u", "p"))));
         assert!(EmailProviderSecrets::parse("[]").is_err());

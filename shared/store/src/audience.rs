@@ -51,7 +51,11 @@ pub async fn has_reachable(store: &Store, audience: &Audience, channels: &[Chann
     let mut place: Option<String> = None;
     loop {
         let stretch = walk(store, audience, place.as_deref()).await?;
-        if stretch.vendors.iter().any(|(vendor, _)| channels.iter().any(|channel| has_address(vendor, *channel))) {
+        if stretch
+            .vendors
+            .iter()
+            .any(|(vendor, _)| channels.iter().any(|channel| has_address(vendor, *channel)))
+        {
             return Ok(true);
         }
         match stretch.next {
@@ -85,7 +89,10 @@ async fn not_answered(store: &Store, campaign: CampaignId, place: Option<&str>) 
     for (i, summary) in summaries.iter().enumerate().take(end).skip(start) {
         let (log, _) = chunks::log(store, summary.chunk(campaign)).await?;
         let silent = log.with_statuses().filter(|(_, status)| {
-            let reached = matches!(status.class, RecipientClass::Accepted | RecipientClass::Delivered | RecipientClass::Unknown);
+            let reached = matches!(
+                status.class,
+                RecipientClass::Accepted | RecipientClass::Delivered | RecipientClass::Unknown
+            );
             reached && !status.responded && !status.unsubscribed && !status.complained
         });
         let wanted = silent.map(|(recipient, _)| key_item(keys::vendor(recipient.id))).collect();

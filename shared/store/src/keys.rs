@@ -3,7 +3,7 @@
 use domain::delivery::Channel;
 use domain::hash::sha256_hex;
 use domain::suppression::SuppressionId;
-use domain::{CampaignId, ImportId, ResponseId, ScheduleId, TemplateId, UserId, VendorId};
+use domain::{CampaignId, ImportId, ProposalId, ResponseId, ScheduleId, TemplateId, UserId, VendorId};
 use jiff::civil::Date;
 use ulid::Ulid;
 
@@ -32,6 +32,8 @@ pub(crate) const TEMPLATES: &str = "TEMPLATES";
 pub(crate) const CAMPAIGNS: &str = "CAMPAIGNS";
 pub(crate) const RESPONSES: &str = "RESPONSES";
 pub(crate) const IMPORTS: &str = "IMPORTS";
+pub(crate) const INBOUND: &str = "INBOUND";
+pub(crate) const PROPOSALS: &str = "PROPOSALS";
 
 pub(crate) fn user(id: UserId) -> Key {
     key(format!("USER#{id}"), "PROFILE")
@@ -231,6 +233,25 @@ pub(crate) fn suppression_entry(id: &SuppressionId, at: jiff::Timestamp, entry: 
 /// The soft bounces of an address.
 pub(crate) fn bounces(id: &SuppressionId) -> Key {
     key(format!("BOUNCES#{}#{}", id.channel().as_str(), id.hash()), "B")
+}
+
+/// Which campaigns wrote to a number on WhatsApp.
+pub(crate) fn contacts(number: &SuppressionId) -> String {
+    format!("PHONE#{}", number.hash())
+}
+
+/// That a campaign wrote to a number for a vendor; among each other by the time the campaigns were made.
+pub(crate) fn contact(number: &SuppressionId, campaign: CampaignId, vendor: VendorId) -> Key {
+    key(contacts(number), format!("CONTACT#{campaign}#{vendor}"))
+}
+
+/// A message of a vendor.
+pub(crate) fn inbound(message_id: &str) -> Key {
+    key(format!("INBOUND#{message_id}"), "META")
+}
+
+pub(crate) fn proposal(id: ProposalId) -> Key {
+    key(format!("PROPOSAL#{id}"), "META")
 }
 
 /// Begins the sort keys of what a vendor was asked; see [`recipient_of`].

@@ -93,11 +93,16 @@ pub async fn set_quota(store: &Store, name: &str, quota: &Quota, now: Timestamp)
         .update_item()
         .table_name(&store.table)
         .set_key(Some(key_item(keys::provider(name))))
-        .update_expression("SET rate_per_second = :rate, limit_24h = :limit, sent_24h = :sent, standing = :standing, checked_at = :now, entity = :entity")
+        .update_expression(
+            "SET rate_per_second = :rate, limit_24h = :limit, sent_24h = :sent, standing = :standing, checked_at = :now, entity = :entity",
+        )
         .expression_attribute_values(":rate", value(quota.rate_per_second)?)
         .expression_attribute_values(":limit", value(quota.limit_24h)?)
         .expression_attribute_values(":sent", value(quota.sent_24h)?)
-        .expression_attribute_values(":standing", serde_dynamo::to_attribute_value(&quota.standing).map_err(StoreError::encoding)?)
+        .expression_attribute_values(
+            ":standing",
+            serde_dynamo::to_attribute_value(&quota.standing).map_err(StoreError::encoding)?,
+        )
         .expression_attribute_values(":now", n(now.as_second()))
         .expression_attribute_values(":entity", s("provider"))
         .send()
@@ -221,7 +226,9 @@ mod tests {
         let now = Timestamp::from_second(1_000 * 3_600 + 1_800).unwrap();
         let state = ProviderState {
             limit_24h: Some(250),
-            hours: [("975", 100), ("976", 40), ("1000", 60)].map(|(hour, count)| (hour.to_owned(), count)).into(),
+            hours: [("975", 100), ("976", 40), ("1000", 60)]
+                .map(|(hour, count)| (hour.to_owned(), count))
+                .into(),
             ..ProviderState::default()
         };
         assert_eq!(state.counted(now), 100);

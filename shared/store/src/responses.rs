@@ -60,11 +60,7 @@ pub async fn asked(store: &Store, vendor: VendorId, root: CampaignId) -> Result<
     }
     let mut chunks = Vec::with_capacity(items.len());
     for found in items {
-        let AskedItem {
-            campaign_id,
-            channel,
-            chunk,
-        } = read(found)?;
+        let AskedItem { campaign_id, channel, chunk } = read(found)?;
         chunks.push(ChunkRef {
             campaign: campaign_id,
             channel,

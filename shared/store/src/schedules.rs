@@ -219,7 +219,7 @@ pub async fn get(store: &Store, campaign: CampaignId, id: ScheduleId) -> Result<
     stored.ok_or(StoreError::NotFound)?.try_into()
 }
 
-/// Takes an active schedule back, if it is still as `seen`.
+/// Takes a schedule back, if it is still as `seen`. A question it left open is answered by that.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when it fired or was taken back meanwhile.
@@ -229,11 +229,10 @@ pub async fn cancel(store: &Store, seen: &Schedule) -> Result<(), StoreError> {
         .update_item()
         .table_name(&store.table)
         .set_key(Some(key_item(keys::schedule(seen.campaign, seen.id))))
-        .update_expression("SET #state = :cancelled, version = :next")
+        .update_expression("SET #state = :cancelled, version = :next REMOVE question")
         // Race: it fires while somebody takes it back; whoever is first is believed.
-        .condition_expression("#state = :active AND version = :version")
+        .condition_expression("version = :version")
         .expression_attribute_names("#state", "state")
-        .expression_attribute_values(":active", s(ScheduleState::Active.as_str()))
         .expression_attribute_values(":cancelled", s(ScheduleState::Cancelled.as_str()))
         .expression_attribute_values(":version", n(seen.version))
         .expression_attribute_values(":next", n(seen.version + 1))

@@ -387,6 +387,14 @@ fn text(item: &Item, name: &str) -> String {
     item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
 }
 
+/// Which of these addresses are suppressed, and why; a call for every hundred of them.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn among(store: &Store, channel: Channel, addresses: &[String]) -> Result<HashMap<String, Suppression>, StoreError> {
+    Ok(read_with(store, channel, addresses, Vec::new()).await?.0)
+}
+
 /// Reads which addresses are suppressed, together with the raw items at `extra`, a hundred keys a call. Addresses that are spelled
 /// alike in all but case share an answer; no key may occur twice in `extra`.
 pub(crate) async fn read_with(

@@ -35,13 +35,7 @@ pub enum Queue {
 }
 
 impl Queue {
-    pub(super) const ALL: [Queue; 5] = [
-        Queue::Plan,
-        Queue::Email,
-        Queue::Whatsapp,
-        Queue::DeliveryEvents,
-        Queue::WhatsappEvents,
-    ];
+    pub(super) const ALL: [Queue; 5] = [Queue::Plan, Queue::Email, Queue::Whatsapp, Queue::DeliveryEvents, Queue::WhatsappEvents];
 
     pub(super) const fn url(self) -> &'static str {
         match self {

@@ -20,9 +20,9 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use domain::campaign::{Audience, Campaign, CampaignContent, CampaignState, Routing, UnknownPolicy};
 use domain::delivery::{Channel, ChunkLog, Counts, RecipientStatus};
 use domain::template::EmailContent;
+use domain::template::WhatsappContent;
 use domain::vendor::{MsmeStatus, RawVendor, VendorProfile};
 use domain::vendor_record::Vendor;
-use domain::template::WhatsappContent;
 use domain::work::{CampaignMessage, ChunkMessage, Task};
 use domain::{CampaignId, TemplateId, UserId, VendorId};
 use dynoxide::Database;
@@ -442,7 +442,9 @@ impl Harness {
             template_name: WHATSAPP_TEMPLATE.to_owned(),
             language: "en".to_owned(),
             header: None,
-            body: ["{{ contact_name }}", "{{ organisation_name }}", "{{ deadline }}"].map(str::to_owned).to_vec(),
+            body: ["{{ contact_name }}", "{{ organisation_name }}", "{{ deadline }}"]
+                .map(str::to_owned)
+                .to_vec(),
             buttons: vec![domain::template::Button {
                 index: 0,
                 sub_type: domain::template::ButtonKind::Url,
@@ -650,9 +652,7 @@ impl Harness {
         due.extend(first(Queue::Plan).map(|at| (at, Turn::Plan)));
         due.extend(first(Queue::Email).map(|at| (at.max(self.next_send_ms), Turn::Send)));
         due.extend(first(Queue::Whatsapp).map(|at| (at, Turn::SendWhatsapp)));
-        due.extend(
-            gathered(&self.aws.ready_times(Queue::WhatsappEvents), EVENT_BATCH, EVENT_WINDOW).map(|at| (at, Turn::WhatsappEvents)),
-        );
+        due.extend(gathered(&self.aws.ready_times(Queue::WhatsappEvents), EVENT_BATCH, EVENT_WINDOW).map(|at| (at, Turn::WhatsappEvents)));
         due.extend(gathered(&self.aws.ready_times(Queue::DeliveryEvents), EVENT_BATCH, EVENT_WINDOW).map(|at| (at, Turn::Events)));
         let records: Vec<i64> = self.stream.iter().map(|item| item.at_ms).collect();
         due.extend(gathered(&records, STREAM_BATCH, STREAM_WINDOW).map(|at| (at, Turn::Stream)));
@@ -812,8 +812,12 @@ const WHATSAPP_TEMPLATE: &str = "msme_declaration";
 fn whatsapp_account(meta: &MetaSimulator) -> Result<WhatsappAccount, Error> {
     let options = meta.options();
     meta.put_template(
-        crate::meta_simulator::Template::new(WHATSAPP_TEMPLATE, "en", "Dear {{1}}, {{2}} asks you to declare your MSME status by {{3}}.")
-            .url_button("Declare", "https://campaigns.buyer.example/f/{{1}}"),
+        crate::meta_simulator::Template::new(
+            WHATSAPP_TEMPLATE,
+            "en",
+            "Dear {{1}}, {{2}} asks you to declare your MSME status by {{3}}.",
+        )
+        .url_button("Declare", "https://campaigns.buyer.example/f/{{1}}"),
     );
     let secret = json!({
         "access_token": options.access_token,

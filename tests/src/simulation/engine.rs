@@ -188,7 +188,9 @@ impl World {
             }
         }
         let asleep = open.iter().all(|(_, state)| !state.allows_sending()) && !self.plan.diligent;
-        let over = self.now >= self.plan.end || (self.now > self.plan.calm_from.max(self.plan.last_deadline) && asleep);
+        // Who paused may resume for a while yet.
+        let late = self.now > self.plan.calm_from.max(self.plan.last_deadline) + HOUR;
+        let over = self.now >= self.plan.end || (late && asleep);
         if open.is_empty() || over {
             return;
         }

@@ -200,7 +200,8 @@ impl World {
                 let late = if self.rng.chance(30_000) {
                     self.rng.between(0, 3 * HOUR)
                 } else {
-                    self.rng.between(50_000, 20 * SECOND)
+                    let longest = self.rng.one_of(&[100_000, SECOND, 20 * SECOND]);
+                    self.rng.between(10_000, longest)
                 };
                 self.at(at + late, Happening::Tell(told.clone()));
             }

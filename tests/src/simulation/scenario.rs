@@ -67,7 +67,10 @@ pub(crate) struct Plan {
     pub(crate) crash_bursts: Vec<(i64, i64)>,
     pub(crate) store_faults: u32,
     pub(crate) outages: Vec<(i64, i64)>,
+    /// Chance of a call to take up to seconds.
     pub(crate) slow: u32,
+    /// Chance of a call to take long enough for others to come in between.
+    pub(crate) sluggish: u32,
     pub(crate) zombies: u32,
     pub(crate) duplicates: u32,
     /// How long a worker goes on before it leaves the rest to the next.
@@ -157,6 +160,7 @@ pub(crate) fn plan(rng: &mut Rng) -> Plan {
         store_faults: 2_000 * weather,
         outages: windows(rng, start, last_deadline, 150_000, 15 * MINUTE),
         slow: rng.one_of(&[0, 1_000, 5_000]),
+        sluggish: rng.one_of(&[0, 0, 50_000, 300_000]),
         zombies: rng.one_of(&[0, 0, 0, 30_000]),
         duplicates: rng.one_of(&[0, 10_000, 50_000, 200_000]),
         budget: rng.one_of(&[SECOND / 5, 3 * SECOND, 40 * SECOND, 40 * SECOND]),
@@ -279,7 +283,7 @@ fn deeds(world: &mut World) {
         let rng = &mut world.rng;
         let begins = start + rng.between(0, 2 * MINUTE);
         let mut schedule = vec![(begins, Deed::Execute(campaign))];
-        let mut whenever = |rng: &mut Rng| {
+        let whenever = |rng: &mut Rng| {
             if rng.chance(600_000) {
                 begins + rng.between(0, 5 * MINUTE)
             } else {

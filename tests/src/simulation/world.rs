@@ -216,6 +216,8 @@ pub(crate) struct World {
     pub(crate) runs: Vec<Run>,
     pub(crate) messages: Vec<Message>,
     pub(crate) in_flight: BTreeMap<QueueName, usize>,
+    /// Messages that are neither handled nor dead.
+    live: usize,
     /// What an operator sees in the dead-letter queues.
     pub(crate) dead_letters: Vec<usize>,
     pub(crate) gathering: Vec<Told>,
@@ -254,6 +256,7 @@ impl World {
             runs: Vec::new(),
             messages: Vec::new(),
             in_flight: BTreeMap::new(),
+            live: 0,
             dead_letters: Vec::new(),
             gathering: Vec::new(),
             stream_due: false,
@@ -318,8 +321,11 @@ impl World {
             return self.rng.between(5 * SECOND, 200 * SECOND);
         }
         let slow = if self.is_calm() { 0 } else { self.plan.slow };
+        let sluggish = if self.is_calm() { 0 } else { self.plan.sluggish };
         if self.rng.chance(slow) {
             self.rng.between(SECOND / 2, 15 * SECOND)
+        } else if self.rng.chance(sluggish) {
+            self.rng.between(20_000, 2 * SECOND)
         } else {
             self.rng.between(200, 12_000)
         }
@@ -329,7 +335,9 @@ impl World {
 
     /// Puts a message into a queue, perhaps twice.
     pub(crate) fn enqueue(&mut self, queue: QueueName, body: &Body, delay_secs: i64) {
-        let twice = queue != QueueName::Stream && self.rng.chance(self.plan.duplicates);
+        // Senders that find a chunk claimed put its message back. Were each of these doubled, too, they would soon be all there is.
+        let crowded = self.live > 50;
+        let twice = queue != QueueName::Stream && self.rng.chance(self.plan.duplicates) && !crowded;
         for _ in 0..=u8::from(twice) {
             let id = self.messages.len();
             self.messages.push(Message {
@@ -338,6 +346,7 @@ impl World {
                 receives: 0,
                 place: Where::Waiting,
             });
+            self.live += 1;
             let late = if self.rng.chance(20_000) {
                 self.rng.between(0, 5 * MINUTE)
             } else {
@@ -365,6 +374,7 @@ impl World {
         let receives = message.receives;
         if receives > MAX_RECEIVES && queue != QueueName::Stream {
             message.place = Where::Dead;
+            self.live -= 1;
             self.totals.dead_letters += 1;
             self.say(|| format!("dead letter {id}"));
             if self.fault != Fault::DeadLettersDropped {
@@ -391,8 +401,10 @@ impl World {
             *busy = busy.saturating_sub(1);
         }
         // The deletion may be lost, too.
-        if acknowledged && self.messages[id].place != Where::Dead && !(queue != QueueName::Stream && self.unlucky(self.plan.duplicates)) {
+        let there = matches!(self.messages[id].place, Where::Waiting | Where::Received);
+        if acknowledged && there && !(queue != QueueName::Stream && self.unlucky(self.plan.duplicates)) {
             self.messages[id].place = Where::Gone;
+            self.live -= 1;
         }
     }
 
@@ -444,14 +456,6 @@ impl World {
             self.enqueue(QueueName::Events, &Body::Events(batch), 0);
             batch = rest;
         }
-    }
-
-    /// Whether nothing is under way or waiting besides the reconciler's own schedule.
-    pub(crate) fn is_idle(&self) -> bool {
-        !self
-            .messages
-            .iter()
-            .any(|message| matches!(message.place, Where::Waiting | Where::Received))
     }
 
     // Store.

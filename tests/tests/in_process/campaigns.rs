@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use runtime::Var;
 use serde_json::{Value, json};
 use store::ChunkRef;
-use store::chunks::{self, ChunkState, Claim, Planned, PlannedChunk};
+use store::chunks::{self, ChunkState, Claim, Ending, Planned, PlannedChunk};
 use system::dependencies;
 use templates::create_email;
 
@@ -114,6 +114,9 @@ async fn plan(app: &TestApp, path: &str, vendors: &[Vendor], sizes: &[usize]) {
             chunk: chunk(path, number),
             recipients: these.iter().cloned().map(Recipient::from).collect(),
             planned_through: String::new(),
+            root: id_of(path),
+            may_be_answered: false,
+            follow_up: false,
         });
     }
     let stored = chunks::plan(app.store(), &planned, app.app().now()).await.expect("the chunks are stored");
@@ -142,9 +145,20 @@ async fn attempt(app: &TestApp, chunk: ChunkRef, results: &[(&Vendor, AttemptRes
     let pack = OutcomePack {
         attempt: 1,
         at: now,
+        wave: 0,
+        late: false,
+        by: None,
         outcomes: outcomes.collect(),
     };
-    chunks::record(app.store(), chunk, token, &pack, next)
+    let (mut log, items) = chunks::log(app.store(), chunk).await.expect("the chunk is there");
+    log.attempts.push(pack.clone());
+    let ending = Ending {
+        next,
+        parked: false,
+        counts: &log.counts(),
+        items: items + 1,
+    };
+    chunks::record(app.store(), chunk, token, &pack, ending)
         .await
         .expect("the attempt is recorded");
     chunks::fold(app.store(), chunk).await.expect("the chunk is folded");
@@ -159,7 +173,7 @@ async fn event(app: &TestApp, chunk: ChunkRef, vendor: &Vendor, kind: EventKind)
         at: app.app().now(),
         reason: None,
     };
-    chunks::record_events(app.store(), BTreeMap::from([((chunk.campaign, chunk.number), vec![event])]))
+    chunks::record_events(app.store(), BTreeMap::from([(chunk, vec![event])]))
         .await
         .expect("the event is recorded");
     chunks::fold(app.store(), chunk).await.expect("the chunk is folded");

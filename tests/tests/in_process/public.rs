@@ -1,6 +1,6 @@
 //! The pages behind personal links: the declaration form and the unsubscribe page.
 
-use domain::campaign::{Audience, Campaign, CampaignContent, CampaignState};
+use domain::campaign::{Audience, Campaign, CampaignContent, CampaignState, Routing, UnknownPolicy};
 use domain::delivery::{Channel, Counts, Recipient};
 use domain::links::{Link, Purpose};
 use domain::vendor::{MsmeStatus, RawVendor, VendorProfile};
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::KeyUse;
 use serde_json::{Value, json};
 use store::ChunkRef;
-use store::chunks::{PlannedChunk, SendCheck};
+use store::chunks::{PlannedChunk, SendCheck, SendQuestion};
 
 use crate::support::{Answer, Call, TestApp};
 
@@ -59,7 +59,11 @@ impl Asked {
         let content = CampaignContent {
             name: "Declarations 2026-27".into(),
             description: None,
-            template_id: TemplateId::from_ulid(app.app().new_ulid()),
+            template_id: Some(TemplateId::from_ulid(app.app().new_ulid())),
+            whatsapp_template_id: None,
+            routing: Routing::Every,
+            unknown_policy: UnknownPolicy::Leave,
+            quiet_hours: domain::schedule::QuietHours::default(),
             audience: Audience::default(),
             deadline,
         };
@@ -68,6 +72,8 @@ impl Asked {
             content,
             state: CampaignState::Collecting,
             halt_reason: None,
+            waived: Vec::new(),
+            origin: None,
             chunks: 1,
             targeted: 1,
             created_by: UserId::from_ulid(app.app().new_ulid()),
@@ -86,6 +92,7 @@ impl Asked {
             name: company_name.into(),
             contact: None,
             email: Some(EMAIL.into()),
+            phone: None,
             city: None,
             state: None,
             gstin: None,
@@ -102,6 +109,9 @@ impl Asked {
             chunk: asked.chunk(),
             recipients: vec![recipient],
             planned_through: String::new(),
+            root: asked.campaign,
+            may_be_answered: false,
+            follow_up: false,
         };
         store::chunks::plan(asked.app.store(), &[chunk], now).await.expect("the chunk is stored");
         asked
@@ -120,6 +130,7 @@ impl Asked {
             purpose,
             campaign: self.campaign,
             vendor: self.vendor,
+            channel: Channel::Email,
             chunk: 1,
             expires_at: self.deadline,
         };
@@ -176,10 +187,15 @@ impl Asked {
     }
 
     async fn suppression(&self) -> Option<String> {
-        let SendCheck { suppressed, .. } = store::chunks::check_before_send(self.app.store(), self.chunk(), &[EMAIL.to_owned()])
+        let question = SendQuestion {
+            addresses: &[EMAIL.to_owned()],
+            answers: None,
+            providers: &[],
+        };
+        let SendCheck { suppressed, .. } = store::chunks::check_before_send(self.app.store(), self.chunk(), question)
             .await
             .expect("the campaign is there");
-        suppressed.get(EMAIL).map(|suppression| suppression.reason.clone())
+        suppressed.get(EMAIL).map(|suppression| suppression.reason.to_string())
     }
 }
 

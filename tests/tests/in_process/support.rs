@@ -108,6 +108,8 @@ impl TestApp {
                 "PLAN_QUEUE_URL" => "http://queues.example/000000000000/plan",
                 "EMAIL_QUEUE_URL" => "http://queues.example/000000000000/email",
                 "IMPORT_QUEUE_URL" => "http://queues.example/000000000000/import",
+                "WHATSAPP_QUEUE_URL" => "http://queues.example/000000000000/whatsapp",
+                "WHATSAPP_EVENTS_QUEUE_URL" => "http://queues.example/000000000000/whatsapp-events",
                 "DELIVERY_EVENTS_QUEUE_URL" => "http://queues.example/000000000000/delivery-events",
                 "QUEUE_URLS" => {
                     "http://queues.example/000000000000/plan,http://queues.example/000000000000/email,http://queues.example/000000000000/import"
@@ -121,6 +123,8 @@ impl TestApp {
                 "ORGANISATION_NAME" => "Buyer Industries Ltd",
                 "SES_CONFIGURATION_SET" => "campaigns",
                 "SES_MAX_SEND_RATE" => "14",
+                "EMAIL_PROVIDERS" => "ses",
+                "WHATSAPP_SECRET_ARN" => "arn:aws:secretsmanager:ap-south-1:000000000000:secret:whatsapp",
                 "SCHEDULE_GROUP_NAME" => "stack",
                 "SCHEDULE_ROLE_ARN" => "arn:aws:iam::000000000000:role/schedule",
                 "SCHEDULE_TARGET_ARN" => "arn:aws:sqs:ap-south-1:000000000000:schedule",
@@ -690,8 +694,29 @@ fn object(aws: &FakeAws, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let key = uri.path().to_owned();
     let mut objects = lock(&aws.objects);
+    let query = uri.query().unwrap_or_default();
     match *method {
+        Method::POST if query.split('&').any(|part| part == "uploads" || part == "uploads=") => {
+            let begun = "<InitiateMultipartUploadResult><UploadId>upload</UploadId></InitiateMultipartUploadResult>";
+            ([("content-type", "application/xml")], begun).into_response()
+        }
+        Method::POST if query.contains("uploadId=") => {
+            // Each part lies under the object's name and its number; they sort as they belong together.
+            let prefix = format!("{key}?");
+            let parts: Vec<String> = objects.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
+            let mut whole = Vec::new();
+            for part in parts {
+                whole.extend(objects.remove(&part).map(|part| part.bytes.to_vec()).unwrap_or_default());
+            }
+            let bytes = Bytes::from(whole);
+            let content_type = "text/csv; charset=utf-8".to_owned();
+            objects.insert(key, Object { bytes, content_type });
+            let completed = "<CompleteMultipartUploadResult><ETag>0</ETag></CompleteMultipartUploadResult>";
+            ([("content-type", "application/xml")], completed).into_response()
+        }
         Method::PUT => {
+            let part = query.split('&').find_map(|part| part.strip_prefix("partNumber="));
+            let key = part.map_or_else(|| key.clone(), |number| format!("{key}?{number:0>5}"));
             let bytes = if header("content-encoding").contains("aws-chunked") {
                 unchunked(&body)
             } else {

@@ -1,0 +1,5 @@
+//! Wiring of `campaigns-clone`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&campaigns::clone::ROUTE)
+}

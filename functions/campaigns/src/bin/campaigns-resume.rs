@@ -1,0 +1,5 @@
+//! Wiring of `campaigns-resume`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&campaigns::resume::ROUTE)
+}

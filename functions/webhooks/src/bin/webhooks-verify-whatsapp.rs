@@ -1,0 +1,5 @@
+//! Wiring of `webhooks-verify-whatsapp`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&webhooks::verify_whatsapp::ROUTE)
+}
