@@ -207,8 +207,9 @@ REJECTED = [
     (1, put("state", "Maharashtar")),
 ]
 
-# Amazon SES mailbox simulator, what each mailbox does with a message, and how many vendors get it.
-SIMULATOR = [("bounce", 8), ("complaint", 3), ("suppressionlist", 2), ("ooto", 2), ("success", 4)]
+# Amazon SES mailbox simulator, what each mailbox does with a message, and how many vendors get it. One complaint: two
+# among so few vendors would halt a campaign.
+SIMULATOR = [("bounce", 8), ("complaint", 1), ("success", 2), ("suppressionlist", 2), ("ooto", 2), ("success", 4)]
 
 
 def generate():

@@ -32,6 +32,8 @@ pub fn queue_workers() -> Vec<&'static Worker> {
         &workers::email_sender::WORKER,
         &workers::import::WORKER,
         &workers::scheduled_campaign::WORKER,
+        &workers::whatsapp_events::WORKER,
+        &workers::whatsapp_sender::WORKER,
     ]
 }
 

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod catalogue;
+pub mod crash_matrix;
 pub mod demo;
 pub mod harness;
 pub mod local;
@@ -9,3 +10,12 @@ pub mod meta_simulator;
 pub mod sendgrid_simulator;
 pub mod ses_simulator;
 pub mod smtp_server;
+
+/// The beginning of a client for servers on this machine: no proxy, and the TLS the product uses, without which `reqwest` has none.
+///
+/// # Panics
+/// When the cryptography library offers no version of TLS.
+pub fn http() -> reqwest::ClientBuilder {
+    let tls = messaging::https::tls().unwrap_or_else(|error| panic!("no TLS: {error}"));
+    reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls)
+}

@@ -411,9 +411,10 @@ fn every_queue_sample_holds_messages_of_its_worker() {
         for body in bodies(worker.name) {
             match worker.name {
                 "workers-campaign-planner" => drop(serde_json::from_str::<domain::work::CampaignMessage>(&body).unwrap()),
-                "workers-email-sender" => assert!(serde_json::from_str::<domain::work::ChunkMessage>(&body).unwrap().chunk > 0),
+                "workers-email-sender" | "workers-whatsapp-sender" => assert!(serde_json::from_str::<domain::work::ChunkMessage>(&body).unwrap().chunk > 0),
                 "workers-import" => drop(serde_json::from_str::<imports::ImportMessage>(&body).unwrap()),
                 "workers-scheduled-campaign" => drop(serde_json::from_str::<domain::schedule::ScheduleMessage>(&body).unwrap()),
+                "workers-whatsapp-events" => assert!(!messaging::whatsapp::webhook::parse(body.as_bytes()).unwrap().is_empty()),
                 "workers-delivery-events" => assert!(!messaging::ses_events::parse(&body).unwrap().is_empty()),
                 other => panic!("what does {other} read?"),
             }
@@ -433,7 +434,7 @@ fn every_stream_sample_names_chunks() {
                 other => panic!("{name}: {other:?}"),
             };
             assert!(
-                store::chunk_of_stream_key(&text("pk"), &text("sk")).is_some(),
+                store::touched_by_stream_key(&text("pk"), &text("sk")).is_some(),
                 "{} {}",
                 text("pk"),
                 text("sk")

@@ -62,8 +62,7 @@ impl World {
 
     async fn with(options: MetaSimulatorOptions) -> Self {
         let meta = MetaSimulator::start(options).await.expect("the simulator starts");
-        let http = reqwest::Client::builder()
-            .no_proxy()
+        let http = tests::http()
             .timeout(Duration::from_millis(1500))
             .build()
             .expect("a client");

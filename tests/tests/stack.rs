@@ -76,7 +76,7 @@ async fn cloudwatch(stack: &LocalStack, operation: &str, input: serde_json::Valu
         .map_or("", |(_, value)| value.as_str());
     let credentials =
         format!("AWS4-HMAC-SHA256 Credential={access_key}/20260101/ap-south-1/monitoring/aws4_request, SignedHeaders=host, Signature=none");
-    let request = reqwest::Client::new()
+    let request = tests::http().build().expect("a client")
         .post(stack.aws_endpoint())
         .header("authorization", credentials)
         .header("x-amz-target", format!("GraniteServiceVersion20100801.{operation}"))
@@ -97,14 +97,21 @@ async fn alarm_on(stack: &LocalStack, queue_name: &str) -> serde_json::Value {
     found.unwrap_or_else(|| panic!("no alarm watches {queue_name}: {described}"))
 }
 
-const DLQS: [&str; 6] = [
+const DLQS: [&str; 8] = [
     "PlanDlqUrl",
     "EmailDlqUrl",
     "WhatsappDlqUrl",
+    "WhatsappEventsDlqUrl",
     "ImportDlqUrl",
     "DeliveryEventsDlqUrl",
     "ProgressDlqUrl",
+    "ScheduleDlqUrl",
 ];
+
+/// The classes of one account in which somebody is.
+fn standing(account: &demo::Account) -> Vec<(&'static str, u64)> {
+    account.counts.iter().copied().filter(|(_, count)| *count > 0).collect()
+}
 
 #[tokio::test]
 async fn the_main_job_runs_end_to_end_and_a_redelivered_message_sends_nothing_twice() {
@@ -118,41 +125,43 @@ async fn the_main_job_runs_end_to_end_and_a_redelivered_message_sends_nothing_tw
     .await
     .unwrap_or_else(|error| panic!("{error}\n{told}"));
 
+    // The demo itself fails where the pause lets a message through, an unknown is not shown or is sent twice, or a vendor's STOP,
+    // Udyam number or answer is not taken.
     assert!(summary.balanced, "{summary}\n{told}");
-    assert_eq!(summary.count("targeted"), 531, "every accepted row of the sample: {told}");
-    assert_eq!(summary.count("bounced"), 10, "eight bounces and two suppressed by SES");
-    assert_eq!(summary.count("skipped"), 10, "the vendors without an e-mail address");
-    assert_eq!((summary.count("failed"), summary.count("unknown")), (0, 0));
-    assert_eq!(summary.count("responded"), 50);
+    let [email, whatsapp, reminder] = summary.accounts.as_slice() else {
+        panic!("three campaigns: {summary}\n{told}");
+    };
+    // Every accepted row of the sample; eight bounces and two suppressed by SES; ten vendors without an e-mail address.
+    let expected = [("targeted", 531), ("delivered", 511), ("bounced", 10), ("skipped", 10), ("responded", 50)];
+    assert_eq!(standing(email), expected, "{told}");
+    let expected = [("targeted", 20), ("delivered", 18), ("failed", 2), ("responded", 3)];
+    assert_eq!((whatsapp.channel.as_str(), standing(whatsapp)), ("whatsapp", expected.to_vec()), "{told}");
+    // Delivered, without the 50 who answered, the one who unsubscribed and the one who complained.
+    assert_eq!(standing(reminder), [("targeted", 459), ("delivered", 459)], "{told}");
     for name in DLQS {
         assert_eq!(depth(&app, output(&stack, name)).await, 0, "{name} holds a message");
     }
 
     // The queues deliver at least once: the same messages again.
-    let sent = stack.simulator().messages();
-    let tag = |name: &str| {
-        sent[0]
-            .tags
-            .iter()
-            .find(|tag| tag.name == name)
-            .map(|tag| tag.value.clone())
-            .expect("messages carry tags")
-    };
-    let campaign = tag("campaign");
+    let sent = || (stack.simulator().messages().len(), stack.whatsapp().messages().len());
+    let before = sent();
     for chunk in 1..=11 {
-        send(&app, output(&stack, "EmailQueueUrl"), &json!({ "campaign_id": campaign, "chunk": chunk })).await;
+        let message = json!({ "campaign_id": email.campaign, "channel": "email", "chunk": chunk });
+        send(&app, output(&stack, "EmailQueueUrl"), &message).await;
     }
-    send(&app, output(&stack, "PlanQueueUrl"), &json!({ "campaign_id": campaign })).await;
-    for name in ["EmailQueueUrl", "PlanQueueUrl"] {
+    let message = json!({ "campaign_id": whatsapp.campaign, "channel": "whatsapp", "chunk": 1 });
+    send(&app, output(&stack, "WhatsappQueueUrl"), &message).await;
+    send(&app, output(&stack, "PlanQueueUrl"), &json!({ "campaign_id": email.campaign })).await;
+    for name in ["EmailQueueUrl", "WhatsappQueueUrl", "PlanQueueUrl"] {
         until("the redelivered messages are dealt with", 60, async || {
             depth(&app, output(&stack, name)).await == 0
         })
         .await;
     }
-    assert_eq!(stack.simulator().messages().len(), sent.len(), "a redelivered message was sent again");
+    assert_eq!(sent(), before, "a redelivered message was sent again");
 
     // What the template serves besides the API.
-    let client = reqwest::Client::new();
+    let client = tests::http().build().expect("a client");
     for (path, expected) in [
         ("/health", "\"status\":\"ok\""),
         ("/health/", "\"status\":\"ok\""),

@@ -11,16 +11,21 @@ pub mod ledger;
 pub mod list;
 pub mod list_schedules;
 pub mod pause;
+pub mod preflight;
 pub mod recipients;
 pub mod resolve;
 pub mod resume;
 pub mod schedule;
 pub mod status;
+pub mod test_send;
 pub mod unschedule;
 pub mod update;
 
 mod body;
+mod checks;
 mod start;
+mod survey;
+mod templates;
 mod wire;
 
 pub use start::start;
@@ -29,12 +34,14 @@ use runtime::Route;
 use utoipa::OpenApi;
 
 /// Every route of this crate.
-pub static ROUTES: [&Route; 18] = [
+pub static ROUTES: [&Route; 20] = [
     &create::ROUTE,
     &list::ROUTE,
     &get::ROUTE,
     &update::ROUTE,
     &delete::ROUTE,
+    &preflight::ROUTE,
+    &test_send::ROUTE,
     &execute::ROUTE,
     &pause::ROUTE,
     &resume::ROUTE,
@@ -58,6 +65,8 @@ pub static ROUTES: [&Route; 18] = [
     get::handle,
     update::handle,
     delete::handle,
+    preflight::handle,
+    test_send::handle,
     execute::handle,
     pause::handle,
     resume::handle,

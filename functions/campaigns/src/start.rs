@@ -1,14 +1,22 @@
 //! Starting a campaign: what *execute* and a schedule have in common.
 
-use domain::TemplateId;
+use std::time::Duration;
+
+use domain::FieldError;
 use domain::campaign::{Campaign, CampaignState};
-use domain::template::TemplateContent;
 use domain::work::{CampaignMessage, Task};
-use messaging::EmailTemplate;
-use runtime::problem::{conflict, invalid};
+use runtime::problem::conflict;
 use runtime::{ApiError, App, Outgoing, Var};
-use store::campaigns::{MessageSnapshot, TemplateSnapshot};
-use store::{Store, StoreError, audience, campaigns, templates};
+use store::campaigns::{self, MessageSnapshot};
+
+use crate::checks::{self, Checks};
+use crate::survey::{Until, survey};
+
+/// The settings a function that starts campaigns needs.
+pub(crate) const NEEDS: [Var; 4] = [Var::PlanQueueUrl, checks::NEEDS[0], checks::NEEDS[1], checks::NEEDS[2]];
+
+/// The functions may run for 29 s.
+const BUDGET: Duration = Duration::from_secs(12);
 
 /// Checks that the campaign can be sent as it is, copies its messages and has it planned. While it is being planned,
 /// starting it again is harmless.
@@ -18,7 +26,7 @@ use store::{Store, StoreError, audience, campaigns, templates};
 pub async fn start(app: &App, campaign: &Campaign, correlation_id: &str) -> Result<(), ApiError> {
     match campaign.state {
         CampaignState::Draft | CampaignState::Scheduled => {
-            let message = snapshot(app, campaign).await?;
+            let message = checked(app, campaign).await?;
             campaigns::start(app.store()?, campaign, &message, app.now()).await?;
         }
         // Started before, but its plan message may have been lost: another one is harmless.
@@ -38,58 +46,21 @@ pub async fn start(app: &App, campaign: &Campaign, correlation_id: &str) -> Resu
         .map_err(ApiError::Internal)
 }
 
-async fn snapshot(app: &App, campaign: &Campaign) -> Result<MessageSnapshot, ApiError> {
-    let (store, content) = (app.store()?, &campaign.content);
-    if content.deadline <= app.now() {
-        return Err(invalid(
-            "deadline",
-            &content.deadline.to_string(),
-            "past",
-            "the deadline has passed: move it before executing",
-        ));
+/// Refuses a campaign that preflight finds a blocker in. The audience is looked through no further than to the first vendor that would
+/// get a message; one too large to find any in time is taken, and its ledger tells.
+async fn checked(app: &App, campaign: &Campaign) -> Result<MessageSnapshot, ApiError> {
+    let checks = Checks::of(app, campaign).await?;
+    let mut blockers = checks.blockers();
+    if blockers.is_empty() {
+        let (survey, complete) = survey(app, campaign, &checks, Until::SomebodyReached, BUDGET).await?;
+        blockers.extend(survey.blocker().filter(|_| complete));
     }
-    let email = template(store, content.template_id, "template_id", |content| content.as_email().cloned()).await?;
-    if let Some(email) = &email {
-        EmailTemplate::compile(&email.content)?;
+    if blockers.is_empty() {
+        return Ok(checks.into_message(campaign));
     }
-    let whatsapp = template(store, content.whatsapp_template_id, "whatsapp_template_id", |content| {
-        content.as_whatsapp().cloned()
-    })
-    .await?;
-    if !audience::has_reachable(store, &content.audience, &content.channels()).await? {
-        return Err(invalid(
-            "audience",
-            "",
-            "nobody_reachable",
-            "no vendor of the audience has an address on the campaign's channels",
-        ));
-    }
-    Ok(MessageSnapshot {
-        email,
-        whatsapp,
-        campaign_name: content.name.clone(),
-        deadline: content.deadline,
-    })
-}
-
-/// A template as it is now; none where the campaign has none for this channel.
-async fn template<T>(
-    store: &Store,
-    id: Option<TemplateId>,
-    field: &'static str,
-    of_channel: impl Fn(&TemplateContent) -> Option<T>,
-) -> Result<Option<TemplateSnapshot<T>>, ApiError> {
-    let Some(id) = id else { return Ok(None) };
-    let gone = || invalid(field, "", "not_found", "the template was deleted: choose another");
-    let template = match templates::get(store, id).await {
-        Ok(template) => template,
-        Err(StoreError::NotFound) => return Err(gone()),
-        Err(error) => return Err(error.into()),
-    };
-    let content = of_channel(&template.content).ok_or_else(gone)?;
-    Ok(Some(TemplateSnapshot {
-        template_id: template.id,
-        template_version: template.version,
-        content,
-    }))
+    let errors: Vec<FieldError> = blockers
+        .into_iter()
+        .map(|blocker| FieldError::new("campaign", "", blocker.code, &blocker.message))
+        .collect();
+    Err(errors.into())
 }

@@ -6,6 +6,7 @@ pub mod delete;
 pub mod get;
 pub mod list;
 pub mod preview;
+pub mod test_send;
 pub mod update;
 
 mod wire;
@@ -17,7 +18,7 @@ pub use preview::{PreviewMessage, PreviewRequest, PreviewResponse};
 pub use wire::{EmailTemplateRequest, TemplateParts, TemplateRequest, TemplateResponse, TemplateSummary};
 
 /// Every route of this crate.
-pub static ROUTES: [&Route; 7] = [
+pub static ROUTES: [&Route; 8] = [
     &create_email::ROUTE,
     &create_whatsapp::ROUTE,
     &list::ROUTE,
@@ -25,6 +26,7 @@ pub static ROUTES: [&Route; 7] = [
     &update::ROUTE,
     &delete::ROUTE,
     &preview::ROUTE,
+    &test_send::ROUTE,
 ];
 
 /// The crate's part of the OpenAPI document.
@@ -36,6 +38,7 @@ pub static ROUTES: [&Route; 7] = [
     get::handle,
     update::handle,
     delete::handle,
-    preview::handle
+    preview::handle,
+    test_send::handle
 ))]
 pub struct Docs;

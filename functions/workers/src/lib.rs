@@ -7,7 +7,6 @@ pub mod import;
 pub mod progress_aggregator;
 pub mod scheduled_campaign;
 pub mod whatsapp_events;
-pub mod whatsapp_events;
 pub mod whatsapp_sender;
 
 mod each;

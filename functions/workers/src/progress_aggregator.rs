@@ -1,6 +1,7 @@
 //! Folds chunks whose events changed, and moves campaigns on when their chunks allow it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::time::Duration;
 
 use domain::CampaignId;
@@ -20,7 +21,7 @@ const CONCURRENCY: usize = 8;
 const BUDGET: Duration = Duration::from_secs(40);
 
 async fn handle(app: &App, records: Vec<StreamRecord>) -> Vec<RecordFailure> {
-    let mut uncounted: HashMap<ChunkRef, Vec<String>> = HashMap::new();
+    let mut uncounted: BTreeMap<ChunkRef, Vec<String>> = BTreeMap::new();
     let mut campaigns: BTreeSet<CampaignId> = BTreeSet::new();
     for record in records {
         match touched_by_stream_key(&record.pk, &record.sk) {
@@ -35,26 +36,17 @@ async fn handle(app: &App, records: Vec<StreamRecord>) -> Vec<RecordFailure> {
             None => {}
         }
     }
-    let mut failures: Vec<RecordFailure> = stream::iter(uncounted)
-        .map(|(chunk, records)| async move {
-            match fold(app, chunk).await {
-                Ok(()) => Vec::new(),
-                Err(error) => {
-                    let reason = error.to_string();
-                    records
-                        .into_iter()
-                        .map(|id| RecordFailure {
-                            id,
-                            error: reason.clone().into(),
-                        })
-                        .collect()
-                }
-            }
-        })
-        .buffer_unordered(CONCURRENCY)
-        .flat_map(stream::iter)
-        .collect()
-        .await;
+    let chunks: Vec<ChunkRef> = uncounted.keys().copied().collect();
+    let mut failures = Vec::new();
+    for chunks in chunks.chunks(chunks::FOLDS_PER_CALL) {
+        for (chunk, error) in fold(app, chunks).await {
+            let failed = uncounted.remove(&chunk).unwrap_or_default().into_iter().map(|id| RecordFailure {
+                id,
+                error: error.clone().into(),
+            });
+            failures.extend(failed);
+        }
+    }
     for campaign in campaigns {
         if let Err(error) = advance(app, campaign).await {
             // No single record is to blame: an empty id makes Lambda deliver the whole batch again.
@@ -64,9 +56,32 @@ async fn handle(app: &App, records: Vec<StreamRecord>) -> Vec<RecordFailure> {
     failures
 }
 
-async fn fold(app: &App, chunk: ChunkRef) -> Result<(), RecordError> {
-    chunks::fold(app.store()?, chunk).await?;
-    Ok(())
+/// Folds chunks, stores what could be read together, and gives those that were not stored.
+async fn fold(app: &App, chunks: &[ChunkRef]) -> Vec<(ChunkRef, String)> {
+    let failed = |chunks: &[ChunkRef], error: &dyn Display| chunks.iter().map(|chunk| (*chunk, error.to_string())).collect();
+    let store = match app.store() {
+        Ok(store) => store,
+        Err(error) => return failed(chunks, &error),
+    };
+    let read: Vec<_> = stream::iter(chunks.iter().copied())
+        .map(|chunk| async move { (chunk, chunks::read_fold(store, chunk).await) })
+        .buffer_unordered(CONCURRENCY)
+        .collect()
+        .await;
+    let (mut folded, mut folds, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    for (chunk, read) in read {
+        match read {
+            Ok(fold) => {
+                folded.push(chunk);
+                folds.push(fold);
+            }
+            Err(error) => failures.push((chunk, error.to_string())),
+        }
+    }
+    if let Err(error) = chunks::store_folds(store, &folds).await {
+        failures.extend::<Vec<_>>(failed(&folded, &error));
+    }
+    failures
 }
 
 /// [`delivery::advance`] on the real services.

@@ -22,7 +22,14 @@ use crate::each::each;
 /// The worker.
 pub static WORKER: Worker = Worker {
     name: "workers-scheduled-campaign",
-    needs: &[Var::TableName, Var::PlanQueueUrl, Var::ScheduleGroupName],
+    needs: &[
+        Var::TableName,
+        Var::PlanQueueUrl,
+        Var::ScheduleGroupName,
+        Var::EmailProviders,
+        Var::SesMaxSendRate,
+        Var::WhatsappSecretArn,
+    ],
     handler: |app, messages| Box::pin(each(messages, move |message| handle(app, message))),
 };
 

@@ -5,6 +5,8 @@
 
 pub mod message;
 pub mod providers;
+pub mod quota;
+pub mod test_send;
 
 mod live;
 

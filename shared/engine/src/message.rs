@@ -72,7 +72,15 @@ impl Compiled {
     /// # Errors
     /// When the settings or the signing keys cannot be read.
     pub async fn render(&self, app: &App, chunk: ChunkRef, recipients: &[Recipient]) -> Result<Vec<Result<Message, String>>, RecordError> {
-        let writer = Writer::new(app).await?;
+        self.render_at(app, app.config().get(Var::PublicBaseUrl)?, chunk, recipients).await
+    }
+
+    /// [`Compiled::render`], with links to another address than the configured one.
+    ///
+    /// # Errors
+    /// As [`Compiled::render`].
+    pub async fn render_at(&self, app: &App, base: &str, chunk: ChunkRef, recipients: &[Recipient]) -> Result<Vec<Result<Message, String>>, RecordError> {
+        let writer = Writer::new(app, base).await?;
         Ok(recipients.iter().map(|recipient| writer.write(self, chunk, recipient)).collect())
     }
 }
@@ -86,11 +94,11 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    async fn new(app: &'a App) -> Result<Self, RecordError> {
+    async fn new(app: &'a App, base: &'a str) -> Result<Self, RecordError> {
         let keys = app.signing_keys().await.map_err(|error| format!("signing keys: {error:?}"))?;
         Ok(Self {
             key: keys.active(KeyUse::Link),
-            base: app.config().get(Var::PublicBaseUrl)?,
+            base,
             organisation_name: app.config().get(Var::OrganisationName)?,
             now: app.now(),
         })

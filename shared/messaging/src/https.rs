@@ -1,20 +1,13 @@
 //! One HTTPS request, made once: what a provider without an SDK is reached through.
 //!
-//! Not `reqwest`: its TLS wants a cryptography library for the whole process, or aws-lc. This is the HTTP client the AWS SDK brings
-//! anyway, with the roots of Mozilla. It follows no redirect, and repeats a request only if not one byte of it was written.
+//! `reqwest`, told everything it would otherwise decide by itself: its cryptography (ring, as for the AWS SDK), its roots (Mozilla's, compiled
+//! in: reading a system's bundle is most of a cold start), no proxy from the environment, no redirect, no second attempt.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, Request, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use tokio::time::{Instant, timeout_at};
+use reqwest::{Client, RequestBuilder, Response, header};
 
 /// Longer than any provider's handshake takes, and short enough to fail over within one invocation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,13 +17,12 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// A client that keeps its connections.
 #[derive(Clone)]
 pub struct Https {
-    client: Arc<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>,
-    timeout: Duration,
+    client: Client,
 }
 
 impl fmt::Debug for Https {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Https").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Https").finish_non_exhaustive()
     }
 }
 
@@ -40,7 +32,7 @@ pub struct Answer {
     /// The status code.
     pub status: u16,
     /// The headers.
-    pub headers: HeaderMap,
+    pub headers: header::HeaderMap,
     /// The body; empty if it did not arrive in full.
     pub body: Vec<u8>,
 }
@@ -74,21 +66,16 @@ impl Https {
     ///
     /// # Errors
     /// When the cryptography library offers no version of TLS.
-    pub fn new(timeout: Duration) -> Result<Self, rustls::Error> {
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT_TIMEOUT.min(timeout)));
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self {
-            client: Arc::new(client),
-            timeout,
-        })
+    pub fn new(timeout: Duration) -> Result<Self, NotBuilt> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls()?)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .timeout(timeout)
+            .build()?;
+        Ok(Self { client })
     }
 
     /// Posts JSON with a bearer token, once.
@@ -104,12 +91,8 @@ impl Https {
     /// # Errors
     /// What is known of a request that was not answered.
     pub async fn post(&self, url: &str, bearer: &str, content_type: &str, body: Vec<u8>) -> Result<Answer, NoAnswer> {
-        let request = Request::post(url)
-            .header(header::AUTHORIZATION, format!("Bearer {bearer}"))
-            .header(header::CONTENT_TYPE, content_type)
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|_| NoAnswer::NotBuilt)?;
-        self.exchange(request).await
+        let request = self.client.post(url).header(header::CONTENT_TYPE, content_type).body(body);
+        exchange(request.bearer_auth(bearer)).await
     }
 
     /// Reads with a bearer token, once.
@@ -117,31 +100,53 @@ impl Https {
     /// # Errors
     /// What is known of a request that was not answered.
     pub async fn get(&self, url: &str, bearer: &str) -> Result<Answer, NoAnswer> {
-        let request = Request::get(url)
-            .header(header::AUTHORIZATION, format!("Bearer {bearer}"))
-            .body(Full::new(Bytes::new()))
-            .map_err(|_| NoAnswer::NotBuilt)?;
-        self.exchange(request).await
+        exchange(self.client.get(url).bearer_auth(bearer)).await
     }
+}
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
-        let deadline = Instant::now() + self.timeout;
-        let response = match timeout_at(deadline, self.client.request(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) if error.is_connect() => return Err(NoAnswer::NotConnected),
-            Ok(Err(_)) => return Err(NoAnswer::Lost),
-            Err(_) => return Err(NoAnswer::TimedOut),
-        };
-        let (parts, body) = response.into_parts();
-        // The status is the answer; a body that does not arrive takes nothing from it.
-        let body = match timeout_at(deadline, Limited::new(body, MAX_ANSWER_BYTES).collect()).await {
-            Ok(Ok(body)) => body.to_bytes().to_vec(),
-            _ => Vec::new(),
-        };
-        Ok(Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        })
+/// Why there is no client.
+pub type NotBuilt = Box<dyn std::error::Error + Send + Sync>;
+
+/// How providers are spoken to: ring, and the roots of Mozilla.
+///
+/// # Errors
+/// When the cryptography library offers no version of TLS.
+pub fn tls() -> Result<rustls::ClientConfig, NotBuilt> {
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider())).with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+async fn exchange(request: RequestBuilder) -> Result<Answer, NoAnswer> {
+    let mut response = request.send().await.map_err(|error| no_answer(&error))?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    // The status is the answer; a body that does not arrive takes nothing from it.
+    let body = read(&mut response).await.unwrap_or_default();
+    Ok(Answer { status, headers, body })
+}
+
+/// The whole body; none if it is cut off or too long.
+async fn read(response: &mut Response) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(part) = response.chunk().await.ok()? {
+        body.extend_from_slice(&part);
+        if body.len() > MAX_ANSWER_BYTES {
+            return None;
+        }
+    }
+    Some(body)
+}
+
+fn no_answer(error: &reqwest::Error) -> NoAnswer {
+    if error.is_builder() {
+        NoAnswer::NotBuilt
+    } else if error.is_connect() {
+        NoAnswer::NotConnected
+    } else if error.is_timeout() {
+        NoAnswer::TimedOut
+    } else {
+        NoAnswer::Lost
     }
 }

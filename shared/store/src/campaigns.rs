@@ -1,7 +1,7 @@
 //! Campaigns: their record, their state, and the message they send.
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem, Update};
 use domain::campaign::{Audience, Campaign, CampaignContent, CampaignOrigin, CampaignState, Routing, UnknownPolicy};
 use domain::schedule::QuietHours;
 use domain::template::{EmailContent, WhatsappContent};
@@ -297,13 +297,15 @@ pub async fn start(store: &Store, seen: &Campaign, message: &MessageSnapshot, no
     let update = Update::builder()
         .table_name(&store.table)
         .set_key(Some(key_item(keys::campaign(seen.id))))
-        .update_expression("SET #state = :planning, gsi2pk = :index, executed_at = :now, updated_at = :now, version = :next")
+        .update_expression("SET #state = :planning, gsi2pk = :index, halt_reason = :none, executed_at = :now, updated_at = :now, version = :next")
         // Race: two clicks on *execute*, or an edit at the same time; one start happens, of what was checked.
         .condition_expression("#state = :seen AND version = :version")
         .expression_attribute_names("#state", "state")
         .expression_attribute_values(":planning", s(CampaignState::Planning.as_str()))
         .expression_attribute_values(":index", s(keys::campaign_state_index(CampaignState::Planning.as_str())))
         .expression_attribute_values(":seen", s(seen.state.as_str()))
+        // What it waited for is over.
+        .expression_attribute_values(":none", AttributeValue::Null(true))
         .expression_attribute_values(":now", s(now.to_string()))
         .expression_attribute_values(":version", n(seen.version))
         .expression_attribute_values(":next", n(seen.version + 1))

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::campaign::Campaign;
 use domain::delivery::{Channel, ChunkLog, Counts, DeliveryEvent, OutcomePack, Recipient};
+use domain::links::TEST_CHUNK;
 use domain::{CampaignId, VendorId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -628,7 +629,7 @@ pub async fn record_events(store: &Store, events: BTreeMap<ChunkRef, Vec<Deliver
     store.put_all(event_items(events)?).await
 }
 
-/// The items that store events: those of a chunk together.
+/// The items that store events: those of a chunk together. What became of a test message is nobody's standing.
 pub(crate) fn event_items(events: BTreeMap<ChunkRef, Vec<DeliveryEvent>>) -> Result<Vec<Item>, StoreError> {
     let mut items = Vec::with_capacity(events.len());
     for (chunk, mut events) in events {
@@ -674,23 +675,63 @@ fn digest(events: &[DeliveryEvent]) -> String {
 /// # Errors
 /// When the table cannot be read or written.
 pub async fn fold(store: &Store, chunk: ChunkRef) -> Result<Counts, StoreError> {
+    let fold = read_fold(store, chunk).await?;
+    store_folds(store, std::slice::from_ref(&fold)).await?;
+    Ok(fold.counts)
+}
+
+/// What a chunk's items came to when they were read.
+#[derive(Debug, Clone)]
+pub struct Fold {
+    chunk: ChunkRef,
+    counts: Counts,
+    items: u32,
+}
+
+/// Folds a chunk.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn read_fold(store: &Store, chunk: ChunkRef) -> Result<Fold, StoreError> {
     let (log, items) = log(store, chunk).await?;
-    let counts = log.counts();
-    let result = store
-        .client
-        .update_item()
+    Ok(Fold {
+        chunk,
+        counts: log.counts(),
+        items,
+    })
+}
+
+/// The most folds to store in a call. More are possible, and more likely to meet a sender at one of their chunks.
+pub const FOLDS_PER_CALL: usize = 25;
+
+/// Stores folds of different chunks in one call, but those of which one that saw more is stored already.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn store_folds(store: &Store, folds: &[Fold]) -> Result<(), StoreError> {
+    let mut folds = folds.to_vec();
+    while !folds.is_empty() {
+        let writes = folds.iter().map(|fold| put_fold(store, fold)).collect::<Result<_, _>>()?;
+        let Transaction::Refused(reasons) = store.transact(writes).await? else {
+            break;
+        };
+        let mut write = 0..;
+        folds.retain(|_| !write.next().is_some_and(|write| Transaction::failed_at(&reasons, write)));
+    }
+    Ok(())
+}
+
+fn put_fold(store: &Store, fold: &Fold) -> Result<TransactWriteItem, StoreError> {
+    let update = Update::builder()
         .table_name(&store.table)
-        .set_key(Some(key_item(chunk.summary())))
+        .set_key(Some(key_item(fold.chunk.summary())))
         .update_expression("SET #counts = :counts, folded_items = :items")
         // Race: two folds of one chunk finish in the wrong order. Items are never removed, so the fold that saw more is newer.
         .condition_expression("attribute_exists(pk) AND folded_items <= :items")
         .expression_attribute_names("#counts", "counts")
-        .expression_attribute_values(":counts", serde_dynamo::to_attribute_value(&counts).map_err(StoreError::encoding)?)
-        .expression_attribute_values(":items", n(items))
-        .send()
-        .await;
-    match result.map_err(StoreError::from) {
-        Ok(_) | Err(StoreError::Conflict(_)) => Ok(counts),
-        Err(error) => Err(error),
-    }
+        .expression_attribute_values(":counts", serde_dynamo::to_attribute_value(&fold.counts).map_err(StoreError::encoding)?)
+        .expression_attribute_values(":items", n(fold.items))
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    Ok(TransactWriteItem::builder().update(update).build())
 }

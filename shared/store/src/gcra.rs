@@ -37,8 +37,9 @@ pub async fn reserve(store: &Store, rate: Rate<'_>, units: u32, now: Timestamp) 
     let now_micros = now.as_microsecond();
     let cost = rate.unit_micros.saturating_mul(i64::from(units));
     // Who asks for little finds the item idle (a caller), who asks for a good part of the horizon finds it busy (a
-    // sender). Both forms are one conditional write, so a wrong first guess costs one more call and nothing else.
-    let mut idle = cost.saturating_mul(20) < rate.horizon_micros;
+    // sender, up to some 600 messages/s). Both forms are one conditional write, so a wrong first guess costs one more
+    // call and nothing else.
+    let mut idle = cost.saturating_mul(120) < rate.horizon_micros;
     for _ in 0..8 {
         let update = store
             .client

@@ -1,89 +1,86 @@
-//! How many calls to AWS a recipient costs, from the plan message to the last event, by operation.
+//! How many calls to AWS and to Meta a recipient costs, from the plan message to the last event, by operation.
 //!
 //! The workers' own code runs on the [harness](crate::harness), whose endpoint counts requests; its event source mappings
-//! have the template's batch sizes and windows. The senders keep one of two rates: that of a new SES account, at which
+//! have the template's batch sizes and windows. The e-mail senders keep one of two rates: that of a new SES account, at which
 //! batches are small and a call serves few recipients, and one that a production account soon has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::delivery::RecipientClass;
+use domain::delivery::Channel;
 
-use super::{Error, Figure, Options, Report, Table};
-use crate::harness::{self, Harness};
+use super::campaign::{self, Case, SES_NEW, SES_RAISED, WHATSAPP};
+use super::{Error, Figure, Options, Report, Table, as_f64};
 
 /// The suite's name, and the first part of its figures' keys.
 const NAME: &str = "calls_per_recipient";
-/// What `SES_MAX_SEND_RATE` is unless the deployer says otherwise; `calls_per_recipient.email.<n>` is at this rate.
-const DEFAULT_RATE: u32 = 14;
-const RAISED_RATE: u32 = 200;
-const RECIPIENTS: [u32; 2] = [1_000, 10_000];
-const BAR: f64 = 0.30;
-const AIM: f64 = 0.20;
+/// The sizes that are measured unless others are asked for.
+pub const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
+/// A portfolio may write to so many users in a day that it takes a WhatsApp campaign to show whether calls grow with it.
+const MOST_WHATSAPP: u32 = 10_000;
+const BAR_EMAIL: f64 = 0.20;
+/// One of them is Meta's.
+const BAR_WHATSAPP: f64 = 1.20;
+/// How much more, or less, a recipient may cost in one campaign than in another.
+const BAR_SPREAD: f64 = 0.05;
 
 /// Runs the suite.
 ///
 /// # Errors
 /// When a campaign does not end with every message delivered.
 pub fn run(options: &Options) -> Result<Report, Error> {
+    let series = [
+        ("email", Channel::Email, SES_NEW, BAR_EMAIL),
+        ("email_200_per_s", Channel::Email, SES_RAISED, BAR_EMAIL),
+        ("whatsapp", Channel::Whatsapp, WHATSAPP, BAR_WHATSAPP),
+    ];
     let mut columns: Vec<(String, f64, BTreeMap<String, u64>)> = Vec::new();
     let mut figures = Vec::new();
-    for recipients in RECIPIENTS {
-        for rate in [DEFAULT_RATE, RAISED_RATE] {
-            let key = if rate == DEFAULT_RATE {
-                format!("{NAME}.email.{recipients}")
-            } else {
-                format!("{NAME}.email_{rate}_per_s.{recipients}")
-            };
-            if !key.contains(&options.only) {
+    for (name, channel, per_second, bar) in series {
+        let mut totals = Vec::new();
+        for recipients in options.sizes.iter().copied() {
+            let key = format!("{NAME}.{name}.{recipients}");
+            if !key.contains(&options.only) || (channel == Channel::Whatsapp && recipients > MOST_WHATSAPP) {
                 continue;
             }
-            eprintln!("{NAME}: {recipients} recipients at {rate} messages/s");
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let calls = runtime.block_on(campaign(recipients, rate))?;
+            let case = Case {
+                channel,
+                recipients,
+                per_second,
+            };
+            let calls = campaign::run(case)?.calls;
             let per_recipient = |calls: u64| as_f64(calls) / f64::from(recipients);
             let total = per_recipient(calls.values().sum());
-            figures.push(Figure::at_most(BAR, key.clone(), total));
+            totals.push(total);
+            figures.push(Figure::at_most(bar, key.clone(), total));
             figures.extend(
                 calls
                     .iter()
                     .map(|(operation, count)| Figure::new(format!("{key}.{operation}"), per_recipient(*count))),
             );
-            columns.push((format!("{recipients} at {rate}/s"), f64::from(recipients), calls));
+            columns.push((case.to_string(), f64::from(recipients), calls));
+        }
+        if totals.len() > 1 {
+            figures.push(Figure::at_most(BAR_SPREAD, format!("{NAME}.{name}.spread"), spread(&totals)));
         }
     }
-    let mut notes: Vec<String> = figures
-        .iter()
-        .filter(|figure| figure.bar.is_some() && figure.value > AIM)
-        .map(|figure| format!("above the aim of {AIM:.2}: {} = {:.3}", figure.key, figure.value))
-        .collect();
-    notes
-        .push("Not counted: what Lambda itself asks of SQS and the stream, and one read of message and secret per execution environment.".to_owned());
     Ok(Report {
-        title: "AWS calls per recipient, plan to last event (each message sends Send and Delivery)".to_owned(),
+        title: "Calls per recipient, plan to last event (an e-mail sends Send and Delivery, a WhatsApp message sent, delivered and read)".to_owned(),
         table: table(&columns),
         figures,
-        notes,
+        notes: vec![
+            "spread: the costliest size over the cheapest, less one".to_owned(),
+            "Not counted: what Lambda itself asks of SQS and the stream, one read of message and secrets per execution environment, and \
+             what a webhook's function does: one SendMessage for each request that Meta posts, which holds one status or many."
+                .to_owned(),
+        ],
     })
 }
 
-/// Runs one campaign to its last event and gives the calls it took.
-async fn campaign(recipients: u32, rate: u32) -> Result<BTreeMap<String, u64>, Error> {
-    let options = harness::Options {
-        ses_max_send_rate: rate,
-        messages_per_second: Some(rate),
-        ..harness::Options::default()
-    };
-    let mut harness = Harness::start(options).await?;
-    harness.seed_vendors(usize::try_from(recipients)?).await?;
-    let campaign = harness.executed_campaign().await?;
-    harness.reset_calls();
-    harness.drain().await?;
-    let calls = harness.calls();
-    let ledger = harness.ledger(campaign).await?;
-    if ledger.delivered != recipients || ledger.targeted != recipients || !harness.dead_letters().is_empty() {
-        return Err(format!("not every message was {}: {ledger:?}", RecipientClass::Delivered.as_str()).into());
-    }
-    Ok(calls)
+/// How far apart the totals are, as a part of the smallest.
+fn spread(totals: &[f64]) -> f64 {
+    let most = totals.iter().copied().fold(f64::MIN, f64::max);
+    let least = totals.iter().copied().fold(f64::MAX, f64::min);
+    most / least - 1.0
 }
 
 fn table(columns: &[(String, f64, BTreeMap<String, u64>)]) -> Table {
@@ -106,7 +103,13 @@ fn table(columns: &[(String, f64, BTreeMap<String, u64>)]) -> Table {
     Table { header, rows }
 }
 
-/// Counts of calls are far below 2^32.
-fn as_f64(count: u64) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spread_is_how_much_more_the_costliest_is() {
+        assert!((spread(&[0.2, 0.21, 0.205]) - 0.05).abs() < 1e-9);
+        assert!(spread(&[0.2, 0.2]).abs() < 1e-9);
+    }
 }

@@ -4,11 +4,16 @@
 //! [`SUITES`]; printing, comparing with bars and writing `target/bench.json` are done here for all of them.
 
 pub mod calls;
+mod campaign;
 pub mod cold_start;
+pub mod cost;
+pub mod engine;
+pub mod intake;
 mod report;
 
-use std::env;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs};
 
 pub use self::report::{Figure, Report, Table};
 
@@ -31,6 +36,18 @@ pub const SUITES: &[Suite] = &[
         run: calls::run,
     },
     Suite {
+        name: "cost",
+        run: cost::run,
+    },
+    Suite {
+        name: "engine",
+        run: engine::run,
+    },
+    Suite {
+        name: "webhook_intake",
+        run: intake::run,
+    },
+    Suite {
         name: "cold_start",
         run: cold_start::run,
     },
@@ -43,6 +60,34 @@ pub struct Options {
     pub only: String,
     /// How often a timing is repeated before its median is taken.
     pub runs: usize,
+    /// The recipients of the campaigns that are counted.
+    pub sizes: Vec<u32>,
+}
+
+/// Said beside throughput that was measured without the release profile's optimisation.
+pub(crate) const UNOPTIMISED: Option<&str> = if cfg!(debug_assertions) {
+    Some("this build is not optimised: the release profile (`cargo run --release -p tests --bin bench`) is several times faster")
+} else {
+    None
+};
+
+/// The processor time this process has used, all its threads together.
+///
+/// # Errors
+/// Where the kernel does not report it: Linux does.
+pub(crate) fn cpu_time() -> Result<Duration, Error> {
+    let mut nanos = 0;
+    for task in fs::read_dir("/proc/self/task")? {
+        // A thread that has ended since is not there any more.
+        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+        nanos += text.split_whitespace().next().ok_or("the kernel does not report processor time")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// Counts of calls are far below 2^32.
+pub(crate) fn as_f64(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// The top of the work tree.

@@ -9,15 +9,24 @@ use tests::bench::{self, Error, Options, SUITES, Suite};
 /// Measures the functions against the project's bars.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Suites to run; all when none is named.
-    #[arg(value_parser = SUITES.iter().map(|suite| suite.name).collect::<Vec<_>>())]
-    suites: Vec<String>,
+    /// Suites to run, by name or its beginning; all when none is named.
+    #[arg(value_parser = suite)]
+    suites: Vec<&'static str>,
     /// Measure only functions whose name contains this text.
     #[arg(long, default_value = "")]
     only: String,
     /// How often each timing is repeated before its median is taken.
     #[arg(long, default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
+    /// How many recipients the campaigns of calls_per_recipient have.
+    #[arg(long, value_delimiter = ',', default_values_t = bench::calls::SIZES, value_parser = clap::value_parser!(u32).range(1..))]
+    sizes: Vec<u32>,
+}
+
+/// The suite that is meant.
+fn suite(text: &str) -> Result<&'static str, String> {
+    let found = SUITES.iter().map(|suite| suite.name).find(|name| name.starts_with(text));
+    found.ok_or_else(|| format!("there are {}", SUITES.iter().map(|suite| suite.name).collect::<Vec<_>>().join(", ")))
 }
 
 fn main() -> ExitCode {
@@ -35,8 +44,9 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let options = Options {
         only: arguments.only.clone(),
         runs: usize::from(arguments.runs),
+        sizes: arguments.sizes.clone(),
     };
-    let is_wanted = |suite: &&Suite| arguments.suites.is_empty() || arguments.suites.iter().any(|name| name == suite.name);
+    let is_wanted = |suite: &&Suite| arguments.suites.is_empty() || arguments.suites.contains(&suite.name);
     let mut reports = Vec::new();
     for suite in SUITES.iter().filter(is_wanted) {
         let report = (suite.run)(&options)?;

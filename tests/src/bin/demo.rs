@@ -40,11 +40,17 @@ async fn run() -> Result<bool, Box<dyn std::error::Error>> {
         ministack_port: PortChoice::Free,
         gateway_port: PortChoice::Free,
         simulator_port: PortChoice::Free,
+        whatsapp_port: PortChoice::Free,
         ..person
     };
     prepare(&options)?;
     let stack = LocalStack::start(options).await?;
-    println!("\nThe stack is up: API {}, inbox {}\n", stack.api_url(), stack.inbox_url());
+    println!(
+        "\nThe stack is up: API {}, inbox {}, WhatsApp {}\n",
+        stack.api_url(),
+        stack.inbox_url(),
+        stack.conversations_url()
+    );
     let result = demo::run(&stack, &vendors, started, &mut |line| println!("{line}")).await;
     stack.stop().await;
     let summary = result?;

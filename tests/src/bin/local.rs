@@ -4,9 +4,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tests::local::{Error, LocalStack, Options, PortChoice, prepare};
+use tests::local::{Error, LocalStack, Options, PortChoice, TEMPLATE, prepare};
 
-/// Runs MSME Campaign Central on this machine: the real template on an emulated AWS, with an inbox in place of e-mail.
+/// Runs MSME Campaign Central on this machine: the real template on an emulated AWS, with an inbox in place of e-mail and WhatsApp.
 #[derive(Parser)]
 struct Arguments {
     /// Port of the API; 0 picks a free one.
@@ -15,6 +15,9 @@ struct Arguments {
     /// Port of the inbox page, which is also the SES simulator; 0 picks a free one.
     #[arg(long, env = "INBOX_PORT", default_value_t = 8025)]
     inbox_port: u16,
+    /// Port of the page of WhatsApp conversations, which is also the WhatsApp simulator; 0 picks a free one.
+    #[arg(long, env = "WHATSAPP_PORT", default_value_t = 8026)]
+    whatsapp_port: u16,
     /// Port of MiniStack, the AWS endpoint; 0 picks a free one.
     #[arg(long, env = "MINISTACK_PORT", default_value_t = 4566)]
     ministack_port: u16,
@@ -42,6 +45,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
     let options = Options {
         gateway_port: port(arguments.api_port),
         simulator_port: port(arguments.inbox_port),
+        whatsapp_port: port(arguments.whatsapp_port),
         ministack_port: port(arguments.ministack_port),
         send_rate: arguments.send_rate,
         ..Options::for_person()
@@ -53,10 +57,11 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
     let stack = LocalStack::start(options).await?;
 
     println!("\nMSME Campaign Central is running.\n");
-    for (name, value) in stack.environment().iter().take(6) {
-        println!("  {name:<16} {value}");
+    for (name, value) in stack.environment().iter().take(7) {
+        println!("  {name:<18} {value}");
     }
-    println!("\n  The same, and the settings of the functions, are in .local/env; logs are in .local/log. Ctrl-C stops everything.");
+    println!("\n  The WhatsApp template {TEMPLATE} is approved in \"en\"; on the page of conversations you answer as the vendor.");
+    println!("  The same, and the settings of the functions, are in .local/env; logs are in .local/log. Ctrl-C stops everything.");
 
     stop_requested().await;
     println!("\nStopping …");

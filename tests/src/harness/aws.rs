@@ -1,6 +1,7 @@
 //! The AWS the workers reach: one endpoint that counts every call, passes DynamoDB and SES on, and is SQS and SNS itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -15,6 +16,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::{Timing, now_ms};
+
+/// The sort keys that the template's filter of the stream lets through.
+const STREAMED: [&str; 2] = ["OUT#", "EVT#"];
 
 /// The topic of SES's events.
 pub(super) const TOPIC: &str = "arn:aws:sns:ap-south-1:000000000000:delivery-events";
@@ -63,6 +67,15 @@ pub struct QueueMessage {
     pub ready_ms: i64,
 }
 
+/// A record of the table's stream that passes the template's filter.
+#[derive(Debug, Clone)]
+pub(super) struct StreamItem {
+    /// The record, as Lambda hands it over.
+    pub(super) record: Value,
+    /// When the item was written.
+    pub(super) at_ms: i64,
+}
+
 /// What the endpoint keeps.
 #[derive(Debug)]
 pub(super) struct Aws {
@@ -78,24 +91,36 @@ pub(super) struct Aws {
 #[derive(Debug)]
 struct Kept {
     calls: BTreeMap<String, u64>,
+    /// Units of capacity DynamoDB's answers named, by operation.
+    units: BTreeMap<String, f64>,
     queues: BTreeMap<Queue, Vec<QueueMessage>>,
     messages: u64,
     /// Operations whose next answer is lost on the way, although they were carried out.
     cut: Vec<String>,
     random: StdRng,
+    /// Records of the stream so far.
+    records: u64,
+    /// Those not taken yet.
+    stream: Vec<StreamItem>,
+    /// The digest of what was last put under each key that passes the stream's filter.
+    streamed: HashMap<(String, String), u64>,
 }
 
 impl Aws {
     /// Serves an endpoint and gives its address.
     pub(super) async fn serve(dynamodb: String, ses: String, timing: Timing, seed: u64) -> std::io::Result<(Arc<Self>, String)> {
         // Everything is on this machine: a proxy from the environment would only lose the call.
-        let http = reqwest::Client::builder().no_proxy().build().map_err(std::io::Error::other)?;
+        let http = crate::http().build().map_err(std::io::Error::other)?;
         let kept = Kept {
             calls: BTreeMap::new(),
+            units: BTreeMap::new(),
             queues: BTreeMap::new(),
             messages: 0,
             cut: Vec::new(),
             random: StdRng::seed_from_u64(seed),
+            records: 0,
+            stream: Vec::new(),
+            streamed: HashMap::new(),
         };
         let aws = Arc::new(Self {
             http,
@@ -124,8 +149,14 @@ impl Aws {
         self.kept().calls.clone()
     }
 
+    pub(super) fn units(&self) -> BTreeMap<String, f64> {
+        self.kept().units.clone()
+    }
+
     pub(super) fn reset_calls(&self) {
-        self.kept().calls.clear();
+        let mut kept = self.kept();
+        kept.calls.clear();
+        kept.units.clear();
     }
 
     /// Waits until `operation` has been called `times` times.
@@ -230,6 +261,53 @@ impl Aws {
         self.kept().random.random_range(least..=most)
     }
 
+    /// Takes what the stream holds.
+    pub(super) fn take_stream(&self) -> Vec<StreamItem> {
+        std::mem::take(&mut self.kept().stream)
+    }
+
+    /// Writes the stream's records of a call that was carried out. dynoxide has a stream, and reads all of it at every write: this
+    /// one holds what passes the template's filter, and an item put again as it is makes no record in either.
+    fn note_puts(&self, request: &Value) {
+        let mut puts: Vec<&Value> = Vec::new();
+        puts.extend(request.get("Item"));
+        puts.extend(request["TransactItems"].as_array().into_iter().flatten().filter_map(|write| write.pointer("/Put/Item")));
+        let batches = request["RequestItems"].as_object().into_iter().flat_map(|tables| tables.values());
+        let writes = batches.filter_map(Value::as_array).flatten();
+        puts.extend(writes.filter_map(|write| write.pointer("/PutRequest/Item")));
+        let mut kept = self.kept();
+        for item in puts {
+            let text = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+            let (pk, sk) = (text("pk"), text("sk"));
+            if !STREAMED.iter().any(|prefix| sk.starts_with(prefix)) {
+                continue;
+            }
+            let mut digest = DefaultHasher::new();
+            item.to_string().hash(&mut digest);
+            let digest = digest.finish();
+            let before = kept.streamed.insert((pk.clone(), sk.clone()), digest);
+            if before == Some(digest) {
+                continue;
+            }
+            kept.records += 1;
+            let record = json!({
+                "eventID": format!("{:032x}", kept.records),
+                "eventName": if before.is_none() { "INSERT" } else { "MODIFY" },
+                "eventVersion": "1.1",
+                "eventSource": "aws:dynamodb",
+                "awsRegion": "ap-south-1",
+                "dynamodb": {
+                    "Keys": {"pk": {"S": pk}, "sk": {"S": sk}},
+                    "SequenceNumber": format!("{:030}", kept.records),
+                    "SizeBytes": 100,
+                    "StreamViewType": "KEYS_ONLY",
+                    "ApproximateCreationDateTime": now_ms() / 1_000,
+                },
+            });
+            kept.stream.push(StreamItem { record, at_ms: now_ms() });
+        }
+    }
+
     fn count(&self, operation: &str) -> bool {
         let mut kept = self.kept();
         *kept.calls.entry(operation.to_owned()).or_default() += 1;
@@ -242,8 +320,10 @@ impl Aws {
         cut.is_some()
     }
 
-    async fn forward(&self, base: &str, method: Method, uri: &Uri, mut headers: HeaderMap, body: Bytes) -> Response {
+    async fn forward(&self, base: &str, method: Method, uri: &Uri, mut headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {
         headers.remove("host");
+        // Of the body as it came: the one that goes on may ask for more.
+        headers.remove("content-length");
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let answer = self
             .http
@@ -254,13 +334,32 @@ impl Aws {
             .await;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) => return (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+            Err(error) => return (StatusCode::BAD_GATEWAY, HeaderMap::new(), error.to_string().into()),
         };
         let (status, headers) = (answer.status(), answer.headers().clone());
         match answer.bytes().await {
-            Ok(body) => (status, headers, body).into_response(),
-            Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+            Ok(body) => (status, headers, body),
+            Err(error) => (StatusCode::BAD_GATEWAY, HeaderMap::new(), error.to_string().into()),
         }
+    }
+
+    /// Passes a call on to DynamoDB, notes what it costs, and what of it the stream tells.
+    async fn dynamodb(&self, operation: &str, uri: &Uri, headers: HeaderMap, body: Bytes) -> Response {
+        let mut request: Value = serde_json::from_slice(&body).unwrap_or_default();
+        request["ReturnConsumedCapacity"] = "TOTAL".into();
+        let body = Bytes::from(request.to_string());
+        let answer = self.forward(&self.dynamodb, Method::POST, uri, headers, body).await;
+        if answer.0.is_success() {
+            if matches!(operation, "PutItem" | "BatchWriteItem" | "TransactWriteItems") {
+                self.note_puts(&request);
+            }
+            let told: Value = serde_json::from_slice(&answer.2).unwrap_or_default();
+            let consumed = &told["ConsumedCapacity"];
+            let units = |consumed: &Value| consumed["CapacityUnits"].as_f64().unwrap_or(0.0);
+            let units = consumed.as_array().map_or_else(|| units(consumed), |all| all.iter().map(units).sum());
+            *self.kept().units.entry(operation.to_owned()).or_default() += units;
+        }
+        answer.into_response()
     }
 
     fn sqs(&self, operation: &str, request: &Value) -> Response {
@@ -340,7 +439,8 @@ async fn answer(State(aws): State<Arc<Aws>>, method: Method, uri: Uri, headers: 
     match target.split_once('.') {
         Some(("DynamoDB_20120810", operation)) => {
             let cut = aws.count(operation);
-            lost_if(cut, aws.forward(&aws.dynamodb, method, &uri, headers, body).await)
+            let answer = aws.dynamodb(operation, &uri, headers, body).await;
+            lost_if(cut, answer)
         }
         Some(("AmazonSQS", operation)) => {
             let cut = aws.count(operation);
@@ -353,7 +453,7 @@ async fn answer(State(aws): State<Arc<Aws>>, method: Method, uri: Uri, headers: 
                 "SES"
             };
             let cut = aws.count(operation);
-            lost_if(cut, aws.forward(&aws.ses, method, &uri, headers, body).await)
+            lost_if(cut, aws.forward(&aws.ses, method, &uri, headers, body).await.into_response())
         }
         // The simulator publishing events is Amazon's own traffic, not a call of ours.
         None if method == Method::POST && uri.path() == "/" => aws.sns(&body),

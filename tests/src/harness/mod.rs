@@ -12,23 +12,21 @@ mod aws;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 use aws_lambda_events::event::sqs::SqsEvent;
-use domain::campaign::{Audience, Campaign, CampaignContent, CampaignState, Routing, UnknownPolicy};
+use domain::campaign::{Audience, Campaign, CampaignContent, CampaignOrigin, CampaignState, OriginKind, Routing, UnknownPolicy};
+use domain::declaration::{Activity, Declaration, Response};
 use domain::delivery::{Channel, ChunkLog, Counts, RecipientStatus};
 use domain::template::EmailContent;
 use domain::template::WhatsappContent;
 use domain::vendor::{MsmeStatus, RawVendor, VendorProfile};
 use domain::vendor_record::Vendor;
 use domain::work::{CampaignMessage, ChunkMessage, Task};
-use domain::{CampaignId, TemplateId, UserId, VendorId};
+use domain::{CampaignId, ResponseId, TemplateId, UserId, VendorId};
 use dynoxide::Database;
-use dynoxide::actions::describe_stream::DescribeStreamRequest;
-use dynoxide::actions::get_records::GetRecordsRequest;
-use dynoxide::actions::get_shard_iterator::GetShardIteratorRequest;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use runtime::{App, Config, EmailProviderSecrets, SigningKeys, StreamWorker, Var, WhatsappAccount, Worker};
@@ -42,7 +40,7 @@ pub use aws::{Queue, QueueMessage};
 
 use crate::meta_simulator::{MetaSimulator, MetaSimulatorOptions};
 use crate::ses_simulator::{EventTopic, SesSimulator, SesSimulatorOptions};
-use aws::{Aws, TOPIC};
+use aws::{Aws, StreamItem, TOPIC};
 
 /// Why the harness could not go on.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -63,7 +61,7 @@ pub const EVENT_WINDOW: Duration = Duration::from_secs(10);
 /// Stream records in a batch.
 pub const STREAM_BATCH: usize = 1_000;
 /// How long a batch of stream records gathers.
-pub const STREAM_WINDOW: Duration = Duration::from_secs(10);
+pub const STREAM_WINDOW: Duration = Duration::from_secs(30);
 /// How often a message is received before it is a dead letter.
 pub const MAX_RECEIVES: u32 = 5;
 
@@ -108,6 +106,8 @@ pub struct Options {
     pub email_providers: &'static str,
     /// Lets one chunk go whenever this rate permits, as pacing does in production; without it, [`SENDERS`] at once.
     pub messages_per_second: Option<u32>,
+    /// The same for chunks of WhatsApp messages, of which there are [`WHATSAPP_SENDERS`] at once otherwise.
+    pub whatsapp_per_second: Option<u32>,
     /// When events arrive.
     pub timing: Timing,
 }
@@ -121,6 +121,7 @@ impl Default for Options {
             ses_max_send_rate: 1_000_000,
             email_providers: "ses",
             messages_per_second: None,
+            whatsapp_per_second: None,
             timing: Timing {
                 send_event_ms: (500, 1_500),
                 delivery_event_ms: (1_500, 6_000),
@@ -131,7 +132,7 @@ impl Default for Options {
 }
 
 /// What one turn of [`Harness::drain`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Turn {
     /// A plan message.
     Plan,
@@ -158,12 +159,11 @@ pub struct Harness {
     /// WhatsApp.
     pub meta: MetaSimulator,
     accounts: (WhatsappAccount, EmailProviderSecrets),
-    database: Database,
-    /// Where reading the stream goes on; none before it is open.
-    shard_iterator: Mutex<Option<String>>,
     stream: Vec<StreamItem>,
     dead_letters: Vec<(Queue, QueueMessage)>,
     next_send_ms: i64,
+    next_whatsapp_ms: i64,
+    invocations: BTreeMap<Turn, u64>,
     options: Options,
 }
 
@@ -174,12 +174,6 @@ impl std::fmt::Debug for Harness {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
-}
-
-#[derive(Debug, Clone)]
-struct StreamItem {
-    record: Value,
-    at_ms: i64,
 }
 
 impl Harness {
@@ -203,6 +197,8 @@ impl Harness {
             // The harness delays events by its own clock.
             send_event_delay: Duration::ZERO,
             delivery_event_delay: Duration::ZERO,
+            // What the account grants is what senders go by once it was asked.
+            max_send_rate: f64::from(options.ses_max_send_rate),
             ..SesSimulatorOptions::default()
         })
         .await?;
@@ -220,11 +216,11 @@ impl Harness {
             simulator,
             meta,
             accounts,
-            database,
-            shard_iterator: Mutex::new(None),
             stream: Vec::new(),
             dead_letters: Vec::new(),
             next_send_ms: 0,
+            next_whatsapp_ms: 0,
+            invocations: BTreeMap::new(),
             options,
         })
     }
@@ -268,6 +264,16 @@ impl Harness {
     /// AWS calls since the start or the last [`reset_calls`](Self::reset_calls), by operation, retries included.
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.aws.calls()
+    }
+
+    /// Units of capacity DynamoDB charged for those calls, by operation; for refused writes it names none.
+    pub fn units(&self) -> BTreeMap<String, f64> {
+        self.aws.units()
+    }
+
+    /// Invocations of workers in [`drain`](Self::drain) since the start; where senders run side by side, of both together.
+    pub const fn invocations(&self) -> &BTreeMap<Turn, u64> {
+        &self.invocations
     }
 
     /// Forgets the calls so far.
@@ -395,16 +401,25 @@ impl Harness {
         Ok(vendors)
     }
 
-    /// A vendor that is not stored yet.
+    /// A vendor that is not stored yet, without a telephone.
     ///
     /// # Errors
     /// When the code or the address is none.
     pub fn vendor(&self, code: &str, email: Option<&str>) -> Result<Vendor, Error> {
+        self.vendor_with_phone(code, email, None)
+    }
+
+    /// A vendor that is not stored yet.
+    ///
+    /// # Errors
+    /// When the code, the address or the number is none.
+    pub fn vendor_with_phone(&self, code: &str, email: Option<&str>, phone: Option<&str>) -> Result<Vendor, Error> {
         let raw = RawVendor {
             vendor_code: Some(code.to_owned()),
             company_name: Some(format!("Company {code} & Sons Private Limited")),
             contact_person_name: Some("Asha Kulkarni".to_owned()),
             email: email.map(str::to_owned),
+            phone_number: phone.map(str::to_owned),
             city: Some("Pune".to_owned()),
             state: Some("Maharashtra".to_owned()),
             ..RawVendor::default()
@@ -521,19 +536,8 @@ impl Harness {
             campaign_name: campaign.content.name.clone(),
             deadline: campaign.content.deadline,
         };
-        self.follow_stream()?;
         store::campaigns::start(self.store()?, campaign, &message, self.app.now()).await?;
         self.send_plan(campaign.id);
-        Ok(())
-    }
-
-    /// Opens the stream, unless it is open. Nothing before the first *execute* passes the template's filter, and dynoxide's
-    /// stream takes longer with every record it holds.
-    fn follow_stream(&self) -> Result<(), Error> {
-        let mut shard_iterator = self.shard_iterator.lock().unwrap_or_else(PoisonError::into_inner);
-        if shard_iterator.is_none() {
-            *shard_iterator = Some(open_stream(&self.database)?);
-        }
         Ok(())
     }
 
@@ -545,6 +549,69 @@ impl Harness {
         let campaign = self.seed_campaign().await?;
         self.execute(&campaign, self.content()).await?;
         Ok(campaign.id)
+    }
+
+    /// Stores and starts a reminder of a campaign, as a schedule does.
+    ///
+    /// # Errors
+    /// When the table refuses.
+    pub async fn reminder_of(&self, parent: CampaignId) -> Result<CampaignId, Error> {
+        let parent = self.campaign(parent).await?;
+        let now = self.app.now();
+        let reminder = Campaign {
+            id: CampaignId::from_ulid(self.app.new_ulid()),
+            content: CampaignContent {
+                audience: Audience {
+                    not_answered: Some(parent.id),
+                    ..Audience::default()
+                },
+                ..parent.content.clone()
+            },
+            state: CampaignState::Draft,
+            origin: Some(CampaignOrigin {
+                kind: OriginKind::Reminder,
+                parent: parent.id,
+                root: parent.root(),
+                scheduled_for: now,
+            }),
+            chunks: 0,
+            targeted: 0,
+            created_at: now,
+            updated_at: now,
+            executed_at: None,
+            planned_at: None,
+            sent_at: None,
+            version: 1,
+            ..parent
+        };
+        store::campaigns::create(self.store()?, &reminder).await?;
+        self.execute(&reminder, self.content()).await?;
+        Ok(reminder.id)
+    }
+
+    /// A vendor's answer: not registered.
+    pub fn answer(&self, campaign: CampaignId, vendor: VendorId) -> Response {
+        let submitted_at = self.app.now();
+        Response {
+            id: ResponseId::from_ulid(self.app.new_ulid()),
+            campaign_id: campaign,
+            vendor_id: vendor,
+            declaration: Declaration {
+                status: MsmeStatus::NotRegistered,
+                udyam: None,
+                registration_date: None,
+                classification_year: None,
+                activity: Activity::Services,
+                pan: None,
+                gstins: Vec::new(),
+                signatory_name: "Asha Kulkarni".to_owned(),
+                signatory_designation: "Proprietor".to_owned(),
+                consent_version: "1".to_owned(),
+                fiscal_year: domain::declaration::fiscal_year(submitted_at),
+            },
+            submitted_at,
+            source_hash: "0".repeat(64),
+        }
     }
 
     /// The campaign as it is now.
@@ -651,7 +718,7 @@ impl Harness {
         let first = |queue| self.aws.ready_times(queue).first().copied();
         due.extend(first(Queue::Plan).map(|at| (at, Turn::Plan)));
         due.extend(first(Queue::Email).map(|at| (at.max(self.next_send_ms), Turn::Send)));
-        due.extend(first(Queue::Whatsapp).map(|at| (at, Turn::SendWhatsapp)));
+        due.extend(first(Queue::Whatsapp).map(|at| (at.max(self.next_whatsapp_ms), Turn::SendWhatsapp)));
         due.extend(gathered(&self.aws.ready_times(Queue::WhatsappEvents), EVENT_BATCH, EVENT_WINDOW).map(|at| (at, Turn::WhatsappEvents)));
         due.extend(gathered(&self.aws.ready_times(Queue::DeliveryEvents), EVENT_BATCH, EVENT_WINDOW).map(|at| (at, Turn::Events)));
         let records: Vec<i64> = self.stream.iter().map(|item| item.at_ms).collect();
@@ -661,6 +728,7 @@ impl Harness {
             return Ok(None);
         };
         NOW_MS.with(|clock| clock.set(at.max(now)));
+        *self.invocations.entry(turn).or_default() += 1;
         match turn {
             Turn::Plan => self.work(Queue::Plan, &workers::campaign_planner::WORKER, 1).await,
             Turn::Send => self.send().await,
@@ -676,9 +744,7 @@ impl Harness {
     async fn send(&mut self) {
         let at_once = match self.options.messages_per_second {
             Some(rate) => {
-                let every_ms = i64::try_from(domain::delivery::CHUNK_SIZE).unwrap_or(50) * 1_000 / i64::from(rate.max(1));
-                // The sender that is next has reserved its slot just before and waits those milliseconds for real.
-                self.next_send_ms = self.next_send_ms.max(now_ms() - 10) + every_ms;
+                self.next_send_ms = next_slot_ms(self.next_send_ms, Channel::Email, rate);
                 1
             }
             None => SENDERS,
@@ -693,7 +759,14 @@ impl Harness {
     }
 
     async fn send_whatsapp(&mut self) {
-        let messages = self.aws.take(Queue::Whatsapp, WHATSAPP_SENDERS, self.options.shuffled);
+        let at_once = match self.options.whatsapp_per_second {
+            Some(rate) => {
+                self.next_whatsapp_ms = next_slot_ms(self.next_whatsapp_ms, Channel::Whatsapp, rate);
+                1
+            }
+            None => WHATSAPP_SENDERS,
+        };
+        let messages = self.aws.take(Queue::Whatsapp, at_once, self.options.shuffled);
         let batches = messages
             .into_iter()
             .map(|message| invoke(&self.app, &workers::whatsapp_sender::WORKER, vec![message]));
@@ -738,7 +811,7 @@ impl Harness {
         Ok(())
     }
 
-    /// Waits until the simulator has published what it accepted, and reads the table's stream.
+    /// Waits until the simulator has published what it accepted, and takes what the table's stream holds.
     async fn settle(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + PATIENCE;
         while self.simulator.events().waiting > 0 {
@@ -750,25 +823,9 @@ impl Harness {
         for webhook in self.meta.take_webhooks() {
             // Within seconds, as Meta's do.
             let at = now_ms() + self.aws.random(500, 4_000);
-            self.aws.push(Queue::WhatsappEvents, String::from_utf8(webhook.body.clone())?, None, at);
+            self.aws.push(Queue::WhatsappEvents, dated(&webhook.body, at)?, None, at);
         }
-        let position = self.shard_iterator.get_mut().unwrap_or_else(PoisonError::into_inner);
-        while let Some(shard_iterator) = position.clone() {
-            let answer = self.database.get_records(GetRecordsRequest { shard_iterator, limit: None })?;
-            let end = answer.records.is_empty();
-            for record in answer.records {
-                let record = serde_json::to_value(record)?;
-                let sk = record["dynamodb"]["Keys"]["sk"]["S"].as_str().unwrap_or_default();
-                // The template's filter.
-                if sk.starts_with("OUT#") || sk.starts_with("EVT#") {
-                    self.stream.push(StreamItem { record, at_ms: now_ms() });
-                }
-            }
-            *position = answer.next_shard_iterator;
-            if end {
-                break;
-            }
-        }
+        self.stream.extend(self.aws.take_stream());
         Ok(())
     }
 }
@@ -799,11 +856,40 @@ pub async fn invoke(app: &App, worker: &Worker, messages: Vec<QueueMessage>) -> 
     messages.into_iter().filter(|message| failed.contains(&message.id)).collect()
 }
 
+/// When the chunk after the next may go.
+fn next_slot_ms(next_ms: i64, channel: Channel, rate: u32) -> i64 {
+    let every_ms = i64::try_from(channel.chunk_size()).unwrap_or(50) * 1_000 / i64::from(rate.max(1));
+    // The sender that is next has reserved its slot just before and waits those milliseconds for real.
+    next_ms.max(now_ms() - 10) + every_ms
+}
+
 /// When a batch is handed over: as soon as it is full, or when its first item has waited for the window.
 fn gathered(ready_ms: &[i64], batch: usize, window: Duration) -> Option<i64> {
     let first = ready_ms.first()?;
     let full = ready_ms.get(batch - 1).copied().unwrap_or(i64::MAX);
     Some(full.min(first + i64::try_from(window.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// A webhook as if Meta had sent it at this time of the harness's clock.
+fn dated(body: &[u8], at_ms: i64) -> Result<String, Error> {
+    fn date(value: &mut Value, seconds: &str) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    if name == "timestamp" {
+                        *value = seconds.into();
+                    } else {
+                        date(value, seconds);
+                    }
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| date(value, seconds)),
+            _ => {}
+        }
+    }
+    let mut webhook: Value = serde_json::from_slice(body)?;
+    date(&mut webhook, &(at_ms / 1_000).to_string());
+    Ok(webhook.to_string())
 }
 
 /// The approved template of every campaign.
@@ -872,27 +958,4 @@ fn table_of_template(names: &[&str]) -> Result<Value, Error> {
         table[name] = serde_json::to_value(&properties[name])?;
     }
     Ok(table)
-}
-
-/// Opens the table's stream and gives its beginning.
-fn open_stream(database: &Database) -> Result<String, Error> {
-    let mut change = table_of_template(&["StreamSpecification"])?;
-    // CloudFormation takes the view type alone for it.
-    change["StreamSpecification"]["StreamEnabled"] = true.into();
-    database.update_table(serde_json::from_value(change)?)?;
-    let table = database.describe_table(serde_json::from_value(json!({"TableName": TABLE}))?)?;
-    let table = serde_json::to_value(table)?;
-    let arn = table["Table"]["LatestStreamArn"].as_str().ok_or("the table has no stream")?.to_owned();
-    let stream = database.describe_stream(DescribeStreamRequest {
-        stream_arn: arn.clone(),
-        ..DescribeStreamRequest::default()
-    })?;
-    let shard = stream.stream_description.shards.first().ok_or("the stream has no shard")?;
-    let answer = database.get_shard_iterator(GetShardIteratorRequest {
-        stream_arn: arn,
-        shard_id: shard.shard_id.clone(),
-        shard_iterator_type: "TRIM_HORIZON".to_owned(),
-        sequence_number: None,
-    })?;
-    Ok(answer.shard_iterator.ok_or("no shard iterator")?)
 }

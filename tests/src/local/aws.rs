@@ -14,8 +14,7 @@ pub(super) struct Aws {
 
 impl Aws {
     pub(super) fn new(endpoint: &str) -> Result<Self, Error> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
+        let http = crate::http()
             .build()
             .context(|| "cannot build an HTTP client".to_owned())?;
         Ok(Self {
@@ -67,6 +66,12 @@ impl Aws {
     pub(super) async fn update(&self, path: &str, input: &Value) -> Result<(), Error> {
         let request = self.http.patch(format!("{}{path}", self.endpoint)).json(input);
         self.send("apigateway", request, path).await.map(drop)
+    }
+
+    /// Replaces a REST resource of `service`.
+    pub(super) async fn put(&self, service: &str, path: &str, input: &Value) -> Result<(), Error> {
+        let request = self.http.put(format!("{}{path}", self.endpoint)).json(input);
+        self.send(service, request, path).await.map(drop)
     }
 
     async fn send(&self, service: &str, request: reqwest::RequestBuilder, operation: &str) -> Result<String, Error> {

@@ -42,8 +42,7 @@ pub(super) struct Gateway {
 impl Gateway {
     /// Serves `port` on this machine until the runtime ends.
     pub(super) async fn serve(port: u16, endpoint: String) -> Result<Arc<Self>, Error> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
+        let client = crate::http()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(TIMEOUT)
             .build()

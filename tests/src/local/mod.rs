@@ -1,5 +1,5 @@
-//! The whole product on one machine, without Docker: MiniStack in place of AWS, the SES simulator in place of SES, the
-//! real `template.yaml` deployed by the real SAM CLI, and a gateway that gives its HTTP API a plain address.
+//! The whole product on one machine, without Docker: MiniStack in place of AWS, simulators in place of SES and of Meta's
+//! WhatsApp, the real `template.yaml` deployed by the real SAM CLI, and a gateway that gives its HTTP API a plain address.
 //!
 //! [`prepare`] installs the tools and builds the functions; [`LocalStack::start`] brings a stack up, and dropping it takes
 //! everything down again, also when the process is killed. Stacks are independent: tests run one each, on free ports.
@@ -21,13 +21,15 @@ mod environment;
 mod error;
 mod functions;
 mod gateway;
+mod mappings;
 mod ministack;
 mod progress;
 mod routes;
 mod template;
 mod tools;
+mod whatsapp;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,7 +40,9 @@ use tokio::runtime::Runtime;
 pub use error::Error;
 pub use ministack::PortChoice;
 pub use progress::{Progress, Step};
+pub use whatsapp::TEMPLATE;
 
+use crate::meta_simulator::{MetaSimulator, MetaSimulatorOptions};
 use crate::ses_simulator::{EventTopic, SesSimulator, SesSimulatorOptions};
 use aws::Aws;
 use deploy::{Deployment, Stack};
@@ -66,14 +70,18 @@ pub struct Options {
     pub gateway_port: PortChoice,
     /// Port of the SES simulator and its inbox page.
     pub simulator_port: PortChoice,
+    /// Port of the WhatsApp simulator and its page of conversations.
+    pub whatsapp_port: PortChoice,
     /// Name of the CloudFormation stack, and with it the prefix of its functions' names.
     pub stack_name: String,
     /// Messages a second the stack may send.
     pub send_rate: u32,
     /// More template parameters, by name. They win over `samconfig.toml` and over what the local stack sets.
     pub parameters: Vec<(String, String)>,
-    /// How the SES simulator behaves. Its port is `simulator_port`, and its event topic the stack's.
+    /// How the SES simulator behaves. Its port is `simulator_port`, its event topic the stack's, its sending rate `send_rate`.
     pub simulator: SesSimulatorOptions,
+    /// How the WhatsApp simulator behaves. Its port is `whatsapp_port`, and its callback URL the stack's.
+    pub whatsapp: MetaSimulatorOptions,
     /// Where to write [`LocalStack::environment`] while the stack runs.
     pub environment_file: Option<PathBuf>,
     /// What a person sees meanwhile.
@@ -93,10 +101,12 @@ impl Options {
             ministack_port: PortChoice::Fixed(4566),
             gateway_port: PortChoice::Fixed(8080),
             simulator_port: PortChoice::Fixed(8025),
+            whatsapp_port: PortChoice::Fixed(8026),
             stack_name: "msme-local".to_owned(),
             send_rate: 200,
             parameters: Vec::new(),
             simulator: SesSimulatorOptions::default(),
+            whatsapp: MetaSimulatorOptions::default(),
             progress: Progress::for_terminal(),
         }
     }
@@ -117,6 +127,7 @@ impl Options {
             ministack_port: PortChoice::Free,
             gateway_port: PortChoice::Free,
             simulator_port: PortChoice::Free,
+            whatsapp_port: PortChoice::Free,
             environment_file: None,
             progress: Progress::Silent,
             root,
@@ -142,8 +153,9 @@ pub fn prepare(options: &Options) -> Result<(), Error> {
 #[derive(Debug)]
 pub struct LocalStack {
     simulator: Option<SesSimulator>,
+    whatsapp: Option<MetaSimulator>,
     ministack: Option<MiniStack>,
-    /// The gateway and the simulator run here, not on the caller's runtime: a stack that several tests share outlives the
+    /// The gateway and the simulators run here, not on the caller's runtime: a stack that several tests share outlives the
     /// runtime of the test that started it.
     runtime: Option<Runtime>,
     api_url: String,
@@ -182,9 +194,11 @@ impl LocalStack {
         let ministack_port = options.ministack_port.resolve("MiniStack", "MINISTACK_PORT")?;
         let gateway_port = options.gateway_port.resolve("the API", "API_PORT")?;
         let simulator_port = options.simulator_port.resolve("the inbox", "INBOX_PORT")?;
-        // All three must be named before the first is bound, so two free ones could be the same.
-        if gateway_port == simulator_port || gateway_port == ministack_port || simulator_port == ministack_port {
-            return Err(Error::new("The ports of the API, the inbox and MiniStack must differ"));
+        let whatsapp_port = options.whatsapp_port.resolve("the WhatsApp conversations", "WHATSAPP_PORT")?;
+        // All of them must be named before the first is bound, so two free ones could be the same.
+        let ports = BTreeSet::from([gateway_port, simulator_port, whatsapp_port, ministack_port]);
+        if ports.len() < 4 {
+            return Err(Error::new("The ports of the API, the inbox, the WhatsApp conversations and MiniStack must differ"));
         }
         let aws_endpoint = format!("http://localhost:{ministack_port}");
         let api_url = format!("http://localhost:{gateway_port}");
@@ -198,6 +212,7 @@ impl LocalStack {
         // From here on, an early return drops this and so takes everything down.
         let mut stack = Self {
             simulator: None,
+            whatsapp: None,
             ministack: None,
             runtime: None,
             inbox_url: String::new(),
@@ -214,6 +229,7 @@ impl LocalStack {
         let gateway = runtime.block_on(Gateway::serve(gateway_port, stack.aws_endpoint.clone()))?;
         let simulator_options = SesSimulatorOptions {
             port: simulator_port,
+            max_send_rate: f64::from(options.send_rate),
             ..options.simulator.clone()
         };
         let simulator = runtime
@@ -222,6 +238,8 @@ impl LocalStack {
         // The template takes no address with a path, and this one has none.
         stack.inbox_url = simulator.url();
         let simulator = stack.simulator.insert(simulator);
+        let whatsapp = runtime.block_on(whatsapp::start(options.whatsapp.clone(), whatsapp_port, &stack.api_url))?;
+        let whatsapp = stack.whatsapp.insert(whatsapp);
 
         let step = progress.step("Starting MiniStack");
         let log_path = options.log_dir.join("ministack.log");
@@ -255,6 +273,7 @@ impl LocalStack {
         };
         deployment.run(&tools, &template, &step)?;
         let deployed = runtime.block_on(Stack::describe(&aws, &options.stack_name))?;
+        runtime.block_on(mappings::repair(&aws))?;
         step.done(&format!("{} resources", deployed.resources.len()));
 
         let step = progress.step("Wiring the HTTP routes");
@@ -268,6 +287,10 @@ impl LocalStack {
         stack.function_environment = runtime.block_on(environment::of_functions(&aws))?;
         runtime.block_on(wait_until_healthy(&stack.api_url))?;
         step.done("");
+
+        let step = progress.step("Connecting WhatsApp");
+        runtime.block_on(whatsapp::connect(whatsapp, &aws, deployed.output("WhatsappSecretArn")?, &stack.api_url))?;
+        step.done("Meta has verified the webhook");
         stack.outputs = deployed.outputs;
         if let Some(file) = &options.environment_file {
             environment::write(file, &stack.environment())?;
@@ -314,6 +337,37 @@ impl LocalStack {
         self.simulator.as_ref().expect("a started stack has a simulator")
     }
 
+    /// The simulator of Meta's WhatsApp: its conversations, its faults.
+    ///
+    /// # Panics
+    ///
+    /// Never: only [`stop`](Self::stop) takes the simulator away, and that consumes the stack.
+    pub fn whatsapp(&self) -> &MetaSimulator {
+        self.whatsapp.as_ref().expect("a started stack has a WhatsApp simulator")
+    }
+
+    /// Address of the page of WhatsApp conversations, where one can answer as the vendor.
+    pub fn conversations_url(&self) -> String {
+        self.whatsapp().url()
+    }
+
+    /// Keeps the events of SES back: messages go out, and nobody hears what becomes of them until
+    /// [`release_ses_events`](Self::release_ses_events).
+    pub fn hold_ses_events(&self) {
+        // Port 1 refuses at once, and the simulator tries until its topic has answered.
+        self.simulator().set_event_topic(EventTopic::new("http://127.0.0.1:1", self.event_topic()));
+    }
+
+    /// Lets the events of SES come, those held back first.
+    pub fn release_ses_events(&self) {
+        self.simulator()
+            .set_event_topic(EventTopic::new(&self.aws_endpoint, self.event_topic()));
+    }
+
+    fn event_topic(&self) -> &str {
+        self.outputs.get("EventsTopicArn").map_or("", String::as_str)
+    }
+
     /// The outputs of the template, by name.
     pub fn outputs(&self) -> &BTreeMap<String, String> {
         &self.outputs
@@ -325,6 +379,7 @@ impl LocalStack {
             ("API_URL", self.api_url.as_str()),
             ("DOCS_URL", &self.docs_url()),
             ("INBOX_URL", &self.inbox_url),
+            ("CONVERSATIONS_URL", &self.conversations_url()),
             ("ADMIN_EMAIL", ADMIN_EMAIL),
             ("ADMIN_PASSWORD", &self.admin_password),
             ("AWS_ENDPOINT_URL", &self.aws_endpoint),
@@ -341,8 +396,12 @@ impl LocalStack {
 
     /// Stops everything and frees the ports. Dropping does the same; this waits for requests in flight first.
     pub async fn stop(mut self) {
-        if let (Some(simulator), Some(runtime)) = (self.simulator.take(), &self.runtime) {
+        let Some(runtime) = &self.runtime else { return };
+        if let Some(simulator) = self.simulator.take() {
             let _ = runtime.spawn(simulator.shutdown()).await;
+        }
+        if let Some(whatsapp) = self.whatsapp.take() {
+            let _ = runtime.spawn(whatsapp.shutdown()).await;
         }
     }
 }
@@ -352,9 +411,10 @@ impl Drop for LocalStack {
         if let Some(file) = &self.environment_file {
             let _ = fs::remove_file(file);
         }
-        // The simulator ends with its own drop; MiniStack first, so that no function calls what is gone.
+        // The simulators end with their own drop; MiniStack first, so that no function calls what is gone.
         self.ministack = None;
         self.simulator = None;
+        self.whatsapp = None;
         if let Some(runtime) = self.runtime.take() {
             // Dropping a runtime waits for it, which is forbidden inside another.
             runtime.shutdown_background();
@@ -377,8 +437,7 @@ fn lock_directory(work_dir: &Path) -> Result<fs::File, Error> {
 
 /// Polls the health route through the whole path: gateway, API, function.
 async fn wait_until_healthy(api_url: &str) -> Result<(), Error> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
+    let client = crate::http()
         .build()
         .context(|| "cannot build an HTTP client".to_owned())?;
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -611,8 +611,7 @@ impl Shared {
             return Err("there is no callback URL".to_owned());
         };
         let challenge = rand::random::<u32>().to_string();
-        let client = reqwest::Client::builder()
-            .no_proxy()
+        let client = crate::http()
             .timeout(Duration::from_secs(10))
             .build()
             .map_err(|error| error.to_string())?;

@@ -286,14 +286,14 @@ async fn get_account(State(shared): State<Arc<Shared>>) -> Response {
         .sum();
     let account = json!({
         "DedicatedIpAutoWarmupEnabled": false,
-        "EnforcementStatus": "HEALTHY",
-        "ProductionAccessEnabled": true,
+        "EnforcementStatus": shared.options.enforcement_status,
+        "ProductionAccessEnabled": shared.options.production_access_enabled,
         "SendQuota": {
             "Max24HourSend": shared.options.max_24_hour_send,
             "MaxSendRate": shared.options.max_send_rate,
             "SentLast24Hours": sent_last_24_hours as f64,
         },
-        "SendingEnabled": true,
+        "SendingEnabled": shared.options.sending_enabled,
         "SuppressionAttributes": {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]},
     });
     answer(StatusCode::OK, &account)

@@ -65,6 +65,12 @@ pub struct SesSimulatorOptions {
     pub max_send_rate: f64,
     /// `Max24HourSend` in `GetAccount`, in recipients. Reported, not enforced.
     pub max_24_hour_send: f64,
+    /// `SendingEnabled` in `GetAccount`. Reported, not enforced.
+    pub sending_enabled: bool,
+    /// `ProductionAccessEnabled` in `GetAccount`: without it the account is in the sandbox. Reported, not enforced.
+    pub production_access_enabled: bool,
+    /// `EnforcementStatus` in `GetAccount`: `HEALTHY`, `PROBATION` or `SHUTDOWN`. Reported, not enforced.
+    pub enforcement_status: String,
 }
 
 impl Default for SesSimulatorOptions {
@@ -78,6 +84,9 @@ impl Default for SesSimulatorOptions {
             delivery_event_delay: Duration::from_millis(200),
             max_send_rate: 14.0,
             max_24_hour_send: 50_000.0,
+            sending_enabled: true,
+            production_access_enabled: true,
+            enforcement_status: "HEALTHY".to_owned(),
         }
     }
 }

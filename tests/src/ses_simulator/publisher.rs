@@ -234,7 +234,7 @@ impl Queue {
 /// Publishes until the simulator closes.
 pub(super) async fn run(shared: Arc<Shared>) {
     // The topic is on this machine; a proxy from the environment would only lose the call.
-    let Ok(client) = reqwest::Client::builder().no_proxy().timeout(CALL_TIMEOUT).build() else {
+    let Ok(client) = crate::http().timeout(CALL_TIMEOUT).build() else {
         return;
     };
     let publisher = &shared.publisher;

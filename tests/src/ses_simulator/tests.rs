@@ -92,7 +92,7 @@ impl World {
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_millis(400)).build())
             .build();
-        let http = reqwest::Client::builder().no_proxy().build().expect("client");
+        let http = crate::http().build().expect("client");
         Self {
             ses,
             sink: Arc::default(),

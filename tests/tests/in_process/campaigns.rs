@@ -345,24 +345,24 @@ async fn what_cannot_be_sent_is_not_executed() {
     vendor(&app, "V-1", MsmeStatus::Unknown, None).await;
     let path = created(&manager, campaign("Nobody", &template)).await;
     let refused = run(&manager, &path).await.expect(422);
-    assert_eq!(refused.field_errors(), errors("audience", "nobody_reachable"));
+    assert_eq!(refused.field_errors(), errors("campaign", "nobody_reachable"));
 
     vendor(&app, "V-2", MsmeStatus::Micro, Some("accounts@kaveri.example")).await;
     let mut small = campaign("Small ones", &template);
     small["audience"] = json!({ "msme_statuses": ["small"] });
     let small = created(&manager, small).await;
     let refused = run(&manager, &small).await.expect(422);
-    assert_eq!(refused.field_errors(), errors("audience", "nobody_reachable"));
+    assert_eq!(refused.field_errors(), errors("campaign", "no_recipients"));
 
     let template_path = format!("/api/v1/templates/{template}");
     manager.delete(&templates::delete::ROUTE, &template_path).await.expect(204);
     let refused = run(&manager, &path).await.expect(422);
-    assert_eq!(refused.field_errors(), errors("template_id", "not_found"));
+    assert_eq!(refused.field_errors(), errors("campaign", "template_missing"));
 
     app.advance(SignedDuration::from_hours(24 * 90));
     let later = app.as_role(Role::CampaignManager).await;
     let refused = run(&later, &path).await.expect(422);
-    assert_eq!(refused.field_errors(), errors("deadline", "past"));
+    assert_eq!(refused.field_errors(), [errors("campaign", "deadline_past"), errors("campaign", "template_missing")].concat());
 
     assert_eq!(app.take_messages(Var::PlanQueueUrl), Vec::<Value>::new());
     assert_eq!(later.get(&get::ROUTE, &path).await.expect(200).json()["state"], "draft");

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use axum::http::{HeaderMap, Method};
 use campaigns::{cancel, clone, create, execute, get, pause, resume, schedule};
 use domain::CampaignId;
 use domain::campaign::CampaignState;
 use domain::delivery::{Channel, RecipientClass};
 use domain::user::Role;
-use http::Method;
 use jiff::SignedDuration;
 use runtime::{Request, Route, Var};
 use serde_json::{Value, json};
@@ -29,7 +29,11 @@ async fn draft(client: &Client<'_>) -> String {
         "html": "<a href=\"{{ form_url }}\">answer</a>",
         "text": "{{ form_url }}",
     });
-    let template = client.post(&create_email::ROUTE, "/api/v1/templates/email", template).await.expect(201).json();
+    let template = client
+        .post(&create_email::ROUTE, "/api/v1/templates/email", template)
+        .await
+        .expect(201)
+        .json();
     let body = json!({ "name": "Declarations", "template_id": template["id"], "deadline": DEADLINE });
     let created = client.post(&create::ROUTE, CAMPAIGNS, body).await.expect(201);
     created.header("location").unwrap().to_owned()
@@ -51,7 +55,16 @@ async fn each_operation_takes_the_states_it_is_for_and_names_the_others() {
             &cancel::ROUTE,
             "cancel",
             200,
-            &[CampaignState::Draft, CampaignState::Scheduled, Planning, Sending, Collecting, Paused, Halted, Cancelled],
+            &[
+                CampaignState::Draft,
+                CampaignState::Scheduled,
+                Planning,
+                Sending,
+                Collecting,
+                Paused,
+                Halted,
+                Cancelled,
+            ],
         ),
         (&clone::ROUTE, "clone", 201, &CampaignState::ALL),
     ];
@@ -85,7 +98,12 @@ async fn who_may_only_read_stops_nothing() {
     let path = draft(&app.as_role(Role::Admin).await).await;
     for role in [Role::Viewer, Role::Vendor] {
         let client = app.as_role(role).await;
-        for (route, operation) in [(&pause::ROUTE, "pause"), (&resume::ROUTE, "resume"), (&cancel::ROUTE, "cancel"), (&clone::ROUTE, "clone")] {
+        for (route, operation) in [
+            (&pause::ROUTE, "pause"),
+            (&resume::ROUTE, "resume"),
+            (&cancel::ROUTE, "cancel"),
+            (&clone::ROUTE, "clone"),
+        ] {
             client.call(route, &format!("{path}/{operation}")).await.expect(403);
         }
     }
@@ -107,7 +125,10 @@ async fn a_halted_campaign_goes_on_and_does_not_halt_for_the_same_reason_again()
     assert_eq!(resumed.header("location"), Some(status.as_str()));
     let body = resumed.json();
     // No chunk is open.
-    assert_eq!((&body["state"], &body["scope"], &body["status_url"]), (&json!("collecting"), &json!("failed"), &json!(status)));
+    assert_eq!(
+        (&body["state"], &body["scope"], &body["status_url"]),
+        (&json!("collecting"), &json!("failed"), &json!(status))
+    );
     let campaign = manager.get(&get::ROUTE, &path).await.json();
     assert_eq!((&campaign["halt_reason"], &campaign["waived"]), (&Value::Null, &json!(["bounce_rate"])));
     let messages = app.take_messages(Var::PlanQueueUrl);
@@ -156,15 +177,38 @@ async fn a_clone_is_a_draft_of_the_same_content() {
     set(&app, &path, "halt_reason", "bounce_rate").await;
     let original = admin.get(&get::ROUTE, &path).await.json();
 
-    let answer = admin.call(&clone::ROUTE, &format!("{path}/clone")).idempotency_key("once").await.expect(201);
+    let answer = admin
+        .call(&clone::ROUTE, &format!("{path}/clone"))
+        .idempotency_key("once")
+        .await
+        .expect(201);
     let copy = answer.json();
-    assert_eq!(answer.header("location").unwrap(), format!("{CAMPAIGNS}/{}", copy["id"].as_str().unwrap()));
+    assert_eq!(
+        answer.header("location").unwrap(),
+        format!("{CAMPAIGNS}/{}", copy["id"].as_str().unwrap())
+    );
     assert_ne!(copy["id"], original["id"]);
-    assert_eq!((&copy["name"], &copy["state"], &copy["halt_reason"]), (&json!("Declarations (copy)"), &json!("draft"), &Value::Null));
-    for field in ["description", "template_id", "whatsapp_template_id", "routing", "unknown_policy", "quiet_hours", "audience", "deadline"] {
+    assert_eq!(
+        (&copy["name"], &copy["state"], &copy["halt_reason"]),
+        (&json!("Declarations (copy)"), &json!("draft"), &Value::Null)
+    );
+    for field in [
+        "description",
+        "template_id",
+        "whatsapp_template_id",
+        "routing",
+        "unknown_policy",
+        "quiet_hours",
+        "audience",
+        "deadline",
+    ] {
         assert_eq!(copy[field], original[field], "{field}");
     }
-    let again = admin.call(&clone::ROUTE, &format!("{path}/clone")).idempotency_key("once").await.expect(201);
+    let again = admin
+        .call(&clone::ROUTE, &format!("{path}/clone"))
+        .idempotency_key("once")
+        .await
+        .expect(201);
     assert_eq!(again.json()["id"], copy["id"], "one click, one copy");
 
     app.advance(SignedDuration::from_hours(24 * 90));
@@ -173,7 +217,10 @@ async fn a_clone_is_a_draft_of_the_same_content() {
     assert_eq!(refused.field_errors(), [("deadline".to_owned(), "required".to_owned())]);
     let body = json!({ "name": "Second round", "deadline": "2027-03-31T18:29:59Z" });
     let copy = admin.post(&clone::ROUTE, &format!("{path}/clone"), body).await.expect(201).json();
-    assert_eq!((&copy["name"], &copy["deadline"]), (&json!("Second round"), &json!("2027-03-31T18:29:59Z")));
+    assert_eq!(
+        (&copy["name"], &copy["deadline"]),
+        (&json!("Second round"), &json!("2027-03-31T18:29:59Z"))
+    );
     let body = json!({ "deadline": "2026-11-03T00:00:00Z" });
     let refused = admin.post(&clone::ROUTE, &format!("{path}/clone"), body).await.expect(422);
     assert_eq!(refused.field_errors(), [("deadline".to_owned(), "out_of_range".to_owned())]);
@@ -208,7 +255,7 @@ async fn post(harness: &Harness, route: &'static Route, campaign: CampaignId, bo
     let family = app.new_ulid();
     store::users::open_session(store, user.id, family, &session).await.unwrap();
     let token = runtime::access_token(&*app.signing_keys().await.unwrap(), &user, family, now).unwrap();
-    let mut headers = http::HeaderMap::new();
+    let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
     headers.insert("content-type", "application/json".parse().unwrap());
     let request = Request {
@@ -266,7 +313,7 @@ async fn unknown_recipients_are_sent_again_only_when_asked_for() {
     let mut harness = Harness::start(Options::default()).await.expect("the harness starts");
     harness.seed_vendors(40).await.unwrap();
     let id = harness.executed_campaign().await.unwrap();
-    harness.simulator.inject(Fault::once(FaultKind::InternalFailure));
+    harness.simulator.inject(Fault::once(FaultKind::ServerErrorBefore { status: 503 }));
     harness.drain().await.unwrap();
     assert_eq!(harness.ledger(id).await.unwrap().of(RecipientClass::Unknown), 40);
 

@@ -33,6 +33,8 @@ const SIGNING_SECRET: &str = "signing";
 const BOOTSTRAP_SECRET: &str = "bootstrap";
 /// Name of the secret of e-mail providers.
 const EMAIL_PROVIDERS_SECRET: &str = "email-providers";
+/// Name of the secret of the WhatsApp account.
+const WHATSAPP_SECRET: &str = "whatsapp";
 /// Who becomes the first administrator.
 pub(crate) const BOOTSTRAP_EMAIL: &str = "admin@buyer.example";
 /// The first administrator's initial password.
@@ -78,11 +80,12 @@ impl TestApp {
         let keys = format!(r#"{{"active":"k1","k1":"{}"}}"#, "signing-master-of-tests-".repeat(3));
         let aws = Arc::new(FakeAws {
             dynamodb: serve_dynamodb().await,
-            http: reqwest::Client::new(),
+            http: tests::http().build().expect("a client"),
             secrets: Mutex::new(BTreeMap::from([
                 (SIGNING_SECRET.to_owned(), keys.clone()),
                 (BOOTSTRAP_SECRET.to_owned(), json!({ "password": BOOTSTRAP_PASSWORD }).to_string()),
                 (EMAIL_PROVIDERS_SECRET.to_owned(), "{}".to_owned()),
+                (WHATSAPP_SECRET.to_owned(), "{}".to_owned()),
             ])),
             messages: Mutex::default(),
             objects: Mutex::default(),
@@ -124,7 +127,7 @@ impl TestApp {
                 "SES_CONFIGURATION_SET" => "campaigns",
                 "SES_MAX_SEND_RATE" => "14",
                 "EMAIL_PROVIDERS" => "ses",
-                "WHATSAPP_SECRET_ARN" => "arn:aws:secretsmanager:ap-south-1:000000000000:secret:whatsapp",
+                "WHATSAPP_SECRET_ARN" => WHATSAPP_SECRET,
                 "SCHEDULE_GROUP_NAME" => "stack",
                 "SCHEDULE_ROLE_ARN" => "arn:aws:iam::000000000000:role/schedule",
                 "SCHEDULE_TARGET_ARN" => "arn:aws:sqs:ap-south-1:000000000000:schedule",
@@ -273,6 +276,11 @@ impl TestApp {
     /// Replaces the secret of e-mail providers.
     pub(crate) fn set_email_providers(&self, secret: &Value) {
         lock(&self.aws.secrets).insert(EMAIL_PROVIDERS_SECRET.to_owned(), secret.to_string());
+    }
+
+    /// Replaces the secret of the WhatsApp account.
+    pub(crate) fn set_whatsapp(&self, secret: &Value) {
+        lock(&self.aws.secrets).insert(WHATSAPP_SECRET.to_owned(), secret.to_string());
     }
 
     /// Takes what was sent to the queue of `queue` so far, oldest first: `MessageBody` and attributes as SQS got them.

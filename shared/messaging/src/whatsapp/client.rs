@@ -328,7 +328,7 @@ mod tests {
     fn answer(status: u16, body: &str) -> EntryResult {
         classify_answer(&Answer {
             status,
-            headers: http::HeaderMap::new(),
+            headers: reqwest::header::HeaderMap::new(),
             body: body.as_bytes().to_vec(),
         })
     }

@@ -27,7 +27,7 @@ impl World {
             }
             planned += if summary.follow_up { 0 } else { counts.targeted };
         }
-        if planned != campaign.targeted {
+        if planned < campaign.targeted {
             self.violate(
                 Invariant::LedgerBalances,
                 format!("{id} completed with {planned} of {} recipients", campaign.targeted),
@@ -138,7 +138,8 @@ impl World {
                 .filter(|vendor| !chunks.contains_key(&(channel, vendor.recipient.id)));
             wrong.extend(missing.map(|vendor| format!("{} is in no chunk of {channel:?}", vendor.recipient.id)));
         }
-        if usize::try_from(campaign.targeted).ok() != Some(targeted) {
+        // More, where a second planner met a vendor that was created after the first one's walk.
+        if usize::try_from(campaign.targeted).is_ok_and(|known| known > targeted) {
             wrong.push(format!("{} of {targeted} planned recipients are targeted", campaign.targeted));
         }
         wrong.sort_unstable();
@@ -189,9 +190,12 @@ impl World {
             // One that was frozen for minutes sends when it thaws.
             return;
         }
+        // Between its slot and the provider a message may be held up by every call on the way.
+        let prompt = self.plan.slow == 0 && self.plan.sluggish == 0;
+        let lag_secs = if prompt { 2.0 } else { 40.0 };
         for provider in self.plan.providers.clone() {
             let rate = f64::from(provider.rate_per_second);
-            let burst = rate * 40.0 + 98.0;
+            let burst = rate * lag_secs + 98.0;
             let (mut level, mut last) = (0.0_f64, self.plan.start);
             let mut worst = 0.0_f64;
             for (_, at, messages) in self.handed.iter().filter(|(name, ..)| *name == provider.name) {

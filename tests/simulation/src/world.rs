@@ -29,6 +29,9 @@ pub(crate) const WORKER_LIFE: i64 = MINUTE;
 /// How often a message is received before it is a dead letter.
 const MAX_RECEIVES: u32 = 5;
 
+/// With so many messages about none is delivered twice any more.
+const CROWD: usize = 50;
+
 /// Where messages wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum QueueName {
@@ -146,7 +149,11 @@ pub(crate) struct Since {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) class: RecipientClass,
+    /// The provider gave a message up.
+    pub(crate) given_up: bool,
     pub(crate) messages: u32,
+    /// How many messages anything is known of.
+    pub(crate) known: usize,
     pub(crate) reopened: usize,
     pub(crate) responded: bool,
     pub(crate) complained: bool,
@@ -336,7 +343,7 @@ impl World {
     /// Puts a message into a queue, perhaps twice.
     pub(crate) fn enqueue(&mut self, queue: QueueName, body: &Body, delay_secs: i64) {
         // Senders that find a chunk claimed put its message back. Were each of these doubled, too, they would soon be all there is.
-        let crowded = self.live > 50;
+        let crowded = self.live > CROWD;
         let twice = queue != QueueName::Stream && self.rng.chance(self.plan.duplicates) && !crowded;
         for _ in 0..=u8::from(twice) {
             let id = self.messages.len();
@@ -402,7 +409,8 @@ impl World {
         }
         // The deletion may be lost, too.
         let there = matches!(self.messages[id].place, Where::Waiting | Where::Received);
-        if acknowledged && there && !(queue != QueueName::Stream && self.unlucky(self.plan.duplicates)) {
+        let crowded = self.live > CROWD;
+        if acknowledged && there && (crowded || queue == QueueName::Stream || !self.unlucky(self.plan.duplicates)) {
             self.messages[id].place = Where::Gone;
             self.live -= 1;
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use clap::Parser;
-use tests::simulation::{self, Report, Totals};
+use simulation::{Report, Totals};
 
 /// Plays seeds of the simulated delivery core.
 #[derive(Parser)]

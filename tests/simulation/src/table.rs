@@ -3,7 +3,7 @@
 //! A function of `store` that makes several calls is several functions here; [`Port`](super::port::Port) puts them together, and lets the
 //! world go on in between. `tests/tests/simulation.rs` compares all of it with the real functions on a real DynamoDB API.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 
 use domain::campaign::{Campaign, CampaignState};
@@ -33,22 +33,23 @@ pub(crate) struct Chunk {
     pub(crate) summary: ChunkSummary,
     pub(crate) recipients: Vec<Recipient>,
     pub(crate) packs: BTreeMap<(Ulid, Kind), OutcomePack>,
-    pub(crate) events: BTreeMap<u64, Vec<DeliveryEvent>>,
+    /// The items of events, by what they hold.
+    pub(crate) event_items: BTreeSet<u64>,
+    /// Their events, each once, in no order: `store` reads them in that of their hashes.
+    pub(crate) events: Vec<DeliveryEvent>,
 }
 
 impl Chunk {
     pub(crate) fn items(&self) -> u32 {
-        u32::try_from(1 + self.packs.len() + self.events.len()).unwrap_or(u32::MAX)
+        u32::try_from(1 + self.packs.len() + self.event_items.len()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn log(&self) -> ChunkLog {
-        let mut log = ChunkLog {
+        ChunkLog {
             recipients: self.recipients.clone(),
             attempts: self.packs.values().cloned().collect(),
-            events: self.events.values().flatten().cloned().collect(),
-        };
-        log.deduplicate_events();
-        log
+            events: self.events.clone(),
+        }
     }
 }
 
@@ -166,7 +167,8 @@ impl Table {
                 summary,
                 recipients: recipients.to_vec(),
                 packs: BTreeMap::new(),
-                events: BTreeMap::new(),
+                event_items: BTreeSet::new(),
+                events: Vec::new(),
             },
         );
         PutChunk::Stored
@@ -380,7 +382,21 @@ impl Table {
         }
         let mut changed = false;
         for pack in events.chunks(200) {
-            changed |= found.events.insert(digest(pack), pack.to_vec()).is_none();
+            let digest = digest(pack);
+            if !found.event_items.insert(digest) {
+                continue;
+            }
+            changed = true;
+            for event in pack {
+                let same = |known: &DeliveryEvent| {
+                    known.recipient == event.recipient && known.kind == event.kind && known.provider_id == event.provider_id
+                };
+                if !found.events.iter().any(same) {
+                    let places = found.events.len() as u64 + 1;
+                    let place = usize::try_from(digest % places).unwrap_or(0);
+                    found.events.insert(place, event.clone());
+                }
+            }
         }
         if changed {
             self.stream.push(Touched::Uncounted(chunk));

@@ -1,13 +1,14 @@
 //! The world as the core sees it. Every call is two suspension points, one before it takes effect and one after: at either the
 //! worker may be overtaken, delayed or dropped.
 
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use delivery::{Audience, Clock, Error, Messages, Provider, Queue, Stretch, Table};
 use domain::campaign::{Audience as Filter, Campaign, CampaignState};
-use domain::delivery::{AttemptResult, Channel, ChunkLog, Counts, OutcomePack, Recipient, RecipientClass};
+use domain::delivery::{AttemptResult, Channel, ChunkLog, Counts, DeliveryEvent, EventKind, OutcomePack, Recipient, RecipientClass};
 use domain::suppression::{SuppressionReason, SuppressionSource};
 use domain::work::CampaignMessage;
 use domain::{CampaignId, VendorId};
@@ -201,7 +202,7 @@ impl World {
         for outcome in &pack.outcomes {
             let class = statuses.iter().find(|(id, _)| *id == outcome.recipient).map(|(_, class)| *class);
             let truth = self.truth.entry((chunk.campaign, chunk.channel, outcome.recipient)).or_default();
-            let given_up = !truth.messages.is_empty() && truth.messages.iter().all(|message| message.lost);
+            let given_up = truth.messages.last().is_some_and(|message| message.lost);
             let reopened = outcome.result == AttemptResult::Reopened;
             if class == Some(RecipientClass::Unknown) || (reopened && given_up) {
                 truth.resends += 1;
@@ -211,17 +212,27 @@ impl World {
 
     /// Compares what a fold saw with what the fold before it saw.
     fn observe(&mut self, chunk: ChunkRef, log: &ChunkLog, items: u32) {
-        let mut reopened = std::collections::HashMap::new();
+        let mut reopened = HashMap::new();
         for outcome in log.attempts.iter().flat_map(|pack| &pack.outcomes) {
             if outcome.result == AttemptResult::Reopened {
                 *reopened.entry(outcome.recipient).or_insert(0) += 1;
             }
         }
+        let accepted = log.attempts.iter().flat_map(|pack| &pack.outcomes);
+        let accepted = accepted.filter_map(|outcome| Some((outcome.recipient, outcome.message_id.as_deref()?)));
+        let mut known: HashMap<VendorId, HashSet<&str>> = HashMap::new();
+        for (recipient, id) in accepted.chain(log.events.iter().map(|event| (event.recipient, event.message_id()))) {
+            known.entry(recipient).or_default().insert(id);
+        }
+        let rejected = |event: &&DeliveryEvent| event.kind == EventKind::Rejected;
+        let given_up: HashSet<VendorId> = log.events.iter().filter(rejected).map(|event| event.recipient).collect();
         let seen: Vec<Seen> = log
             .with_statuses()
             .map(|(recipient, status)| Seen {
                 class: status.class,
+                given_up: given_up.contains(&recipient.id),
                 messages: status.messages,
+                known: known.get(&recipient.id).map_or(0, HashSet::len),
                 reopened: reopened.get(&recipient.id).copied().unwrap_or(0),
                 responded: status.responded,
                 complained: status.complained,
@@ -243,21 +254,21 @@ impl World {
 
 /// Whether a status fell behind one that was seen before. Only a decision to send again may do that.
 fn goes_back(before: Seen, after: Seen) -> bool {
-    // A refusal before acceptance can be overtaken by news of an earlier message; one after it cannot.
+    // A refusal before acceptance, or an operator's word, can be overtaken by news of a message; one after it cannot.
     let rank = |seen: Seen| match seen.class {
         RecipientClass::Pending => 0,
         RecipientClass::Unknown => 1,
         RecipientClass::Skipped | RecipientClass::Suppressed => 2,
-        RecipientClass::Failed if seen.messages == 0 => 2,
+        RecipientClass::Failed if !seen.given_up => 2,
         RecipientClass::Accepted => 3,
         RecipientClass::Delivered => 4,
         RecipientClass::Failed => 5,
         RecipientClass::Bounced => 6,
     };
     let forgets = (before.responded && !after.responded) || (before.complained && !after.complained) || after.messages < before.messages;
-    // A refusal by an event about a message whose answer was lost looks like one by the attempt.
-    let gave_up = after.class == RecipientClass::Failed && matches!(before.class, RecipientClass::Accepted | RecipientClass::Delivered);
-    after.reopened <= before.reopened && (forgets || (rank(after) < rank(before) && !gave_up))
+    // Of two messages, because one was sent again, the one nobody knew of may have got further.
+    let another = after.reopened > 0 && after.known > before.known;
+    after.reopened <= before.reopened && (forgets || (rank(after) < rank(before) && !another))
 }
 
 impl Clock for Port {
@@ -315,7 +326,7 @@ impl Table for Port {
         let now = self.now();
         for planned in chunks {
             let mut recipients = planned.recipients.clone();
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = HashSet::new();
             recipients.retain(|recipient| seen.insert(recipient.id));
             loop {
                 if recipients.is_empty() && planned.follow_up {

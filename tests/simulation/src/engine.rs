@@ -12,7 +12,7 @@ use super::world::{Body, Deed, HOUR, Happening, MINUTE, QueueName, Run, SECOND, 
 use super::{Fault, Invariant, worker};
 
 /// More happenings than any run needs.
-const MOST: u32 = 2_000_000;
+const MOST: u32 = 1_000_000;
 
 type Work = Pin<Box<dyn Future<Output = bool>>>;
 

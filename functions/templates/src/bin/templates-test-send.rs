@@ -1,0 +1,5 @@
+//! Wiring of `templates-test-send`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&templates::test_send::ROUTE)
+}
