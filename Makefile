@@ -5,6 +5,9 @@ STAGE ?= staging
 # The instruction set of `make build` and `make deploy`; the stage's Architecture parameter in samconfig.toml says the same.
 ARCH ?= arm64
 PYTHON ?= python3
+# What `make simulate` plays.
+SEEDS ?= 2000
+FIRST ?= 1
 
 CARGO_DENY := 0.20.2
 CARGO_MACHETE := 0.9.2
@@ -25,7 +28,7 @@ MACHETE := .local/tools/cargo-machete-$(CARGO_MACHETE)
 NEXTEST := $(if $(shell cargo nextest --version 2>/dev/null),,.local/tools/cargo-nextest-$(CARGO_NEXTEST))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local demo test lint audit fmt bench openapi build deploy clean
+.PHONY: help setup local demo test simulate lint audit fmt bench openapi build deploy clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +43,9 @@ demo: ## one campaign from import to ledger on the local stack; VENDORS=path.csv
 
 test: $(NEXTEST) ## every test, the deployed template included
 	@cargo nextest run $(LOCKED) --workspace $(NEXTEST_PROFILE)
+
+simulate: ## play the delivery core with everything that can go wrong; SEEDS=20000 FIRST=1, ARGS=-v with SEEDS=1 for all that happens
+	@cargo run $(LOCKED) -q -p simulation --bin simulate -- --seeds $(SEEDS) --first $(FIRST) $(ARGS)
 
 lint: $(VENV) $(DENY) $(MACHETE) ## formatting, clippy, dependencies, template
 	cargo fmt --all --check

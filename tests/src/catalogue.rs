@@ -15,6 +15,7 @@ pub fn routes() -> Vec<&'static Route> {
     routes.extend(campaigns::ROUTES);
     routes.extend(imports::ROUTES);
     routes.extend(public::ROUTES);
+    routes.extend(responses::ROUTES);
     routes.extend(suppressions::ROUTES);
     routes.extend(system::ROUTES);
     routes.extend(templates::ROUTES);
@@ -58,6 +59,7 @@ pub fn openapi() -> Value {
         campaigns::Docs::openapi(),
         analytics::Docs::openapi(),
         public::Docs::openapi(),
+        responses::Docs::openapi(),
         suppressions::Docs::openapi(),
         webhooks::Docs::openapi(),
         system::Docs::openapi(),

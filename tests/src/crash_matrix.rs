@@ -249,7 +249,11 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         }
     };
     let url = format!("{upstream}/{rest}");
-    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let target = head
+        .headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default();
     let verdict = match identify(service, rest, target, &body) {
         Some((call, campaign)) => shared.begin(pid, call, campaign),
         None => Verdict::Pass,
@@ -347,7 +351,9 @@ impl Shared {
     /// A call has been answered. Whether its sender may hear of it.
     fn finish(self: &Arc<Self>, caller: &Caller, call: Call, status: StatusCode) -> bool {
         let mut state = self.state();
-        let Some(track) = state.tracks.get_mut(&caller.campaign) else { return true };
+        let Some(track) = state.tracks.get_mut(&caller.campaign) else {
+            return true;
+        };
         if !status.is_success() {
             return true;
         }

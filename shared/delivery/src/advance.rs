@@ -29,12 +29,16 @@ pub async fn advance(ports: &impl Ports, id: CampaignId) -> Result<(), Error> {
     if let Some(reason) = must_halt(&counts).filter(|reason| is_sending && !campaign.waived.iter().any(|waived| waived == reason)) {
         return halt(ports, id, reason).await;
     }
-    if campaign.planned_at.is_none() || campaign.state == CampaignState::Planning {
+    if campaign.planned_at.is_none() {
         return Ok(());
     }
     let mut steps = Vec::new();
+    if campaign.state == CampaignState::Planning {
+        // The planner died between the two writes that end a plan, or is about to make the second.
+        steps.push((CampaignState::Planning, CampaignState::Sending));
+    }
     let all_closed = summaries.iter().all(|chunk| chunk.state == ChunkState::Closed);
-    if campaign.state == CampaignState::Sending && all_closed {
+    if is_sending && all_closed {
         steps.push((CampaignState::Sending, CampaignState::Collecting));
     }
     if all_closed && is_over(&campaign, &summaries, &counts, ports.now()) {

@@ -37,19 +37,29 @@ impl Role {
     /// Whether this role carries `permission`.
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{
-            AnalyticsRead, CampaignsExecute, CampaignsRead, CampaignsWrite, ImportsRead, ImportsWrite, OwnProfile, SuppressionsRead,
-            SuppressionsRemove, SuppressionsWrite, SystemRead, TemplatesRead, TemplatesWrite, VendorsDelete, VendorsRead, VendorsWrite,
+            AnalyticsRead, CampaignsExecute, CampaignsRead, CampaignsWrite, ImportsRead, ImportsWrite, OwnProfile, ResponsesRead, ResponsesReview,
+            SuppressionsRead, SuppressionsRemove, SuppressionsWrite, SystemRead, TemplatesRead, TemplatesWrite, VendorsDelete, VendorsRead,
+            VendorsWrite,
         };
         match self {
             Role::Admin => true,
             Role::CampaignManager => match permission {
                 OwnProfile | VendorsRead | VendorsWrite | VendorsDelete | ImportsRead | ImportsWrite | TemplatesRead | TemplatesWrite
-                | CampaignsRead | CampaignsWrite | CampaignsExecute | AnalyticsRead | SuppressionsRead | SuppressionsWrite | SystemRead => true,
+                | CampaignsRead | CampaignsWrite | CampaignsExecute | ResponsesRead | ResponsesReview | AnalyticsRead | SuppressionsRead
+                | SuppressionsWrite | SystemRead => true,
                 SuppressionsRemove => false,
             },
             Role::Viewer => matches!(
                 permission,
-                OwnProfile | VendorsRead | ImportsRead | TemplatesRead | CampaignsRead | AnalyticsRead | SuppressionsRead | SystemRead
+                OwnProfile
+                    | VendorsRead
+                    | ImportsRead
+                    | TemplatesRead
+                    | CampaignsRead
+                    | ResponsesRead
+                    | AnalyticsRead
+                    | SuppressionsRead
+                    | SystemRead
             ),
             Role::Vendor => matches!(permission, OwnProfile),
         }
@@ -81,6 +91,10 @@ pub enum Permission {
     CampaignsWrite,
     /// Send a campaign.
     CampaignsExecute,
+    /// Read what vendors answered.
+    ResponsesRead,
+    /// Decide on what vendors proposed.
+    ResponsesReview,
     /// Read which addresses are suppressed, and why.
     SuppressionsRead,
     /// Suppress an address.

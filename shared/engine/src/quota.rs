@@ -148,13 +148,8 @@ async fn ask_ses(app: &App) -> Result<Quota, String> {
 
 /// The whole part of a count; none if it is negative.
 fn whole(count: f64) -> Option<u32> {
-    if !(count >= 0.0) {
-        return None;
-    }
-    // Saturates, which is as good as no limit.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and saturating is meant")]
-    let count = count.floor() as u32;
-    Some(count)
+    // The conversion saturates, which is as good as no limit.
+    (count >= 0.0).then_some(count as u32)
 }
 
 fn of_number(health: &NumberHealth) -> Quota {

@@ -75,6 +75,15 @@ pub(crate) fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     })
 }
 
+/// The key after which a listing through GSI1 goes on behind `item`.
+pub(crate) fn place(item: &Item) -> PageKey {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    ["pk", "sk", "gsi1pk", "gsi1sk"]
+        .into_iter()
+        .map(|name| (name.to_owned(), text(name)))
+        .collect()
+}
+
 /// A collection listed through an index or a partition.
 pub(crate) struct Listing<'a> {
     pub(crate) index: Option<&'static str>,

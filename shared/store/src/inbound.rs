@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use domain::delivery::{Channel, DeliveryEvent};
 use domain::identifiers::Udyam;
 use domain::suppression::SuppressionId;
@@ -21,6 +21,8 @@ use crate::{ChunkRef, PageRequest, Store, StoreError, keys};
 const REMEMBERED_SECS: i64 = 400 * 24 * 3_600;
 /// How many of the messages to a number are looked through for the one that is answered.
 const CONTACTS_READ: u32 = 100;
+/// What a transaction takes.
+const CONTACTS_WRITTEN: usize = 100;
 
 /// That a campaign's message went out to a number.
 #[derive(Debug, Clone)]
@@ -46,14 +48,14 @@ struct ContactItem {
     expires_at: i64,
 }
 
-/// Stores events, as [`chunks::record_events`](crate::chunks::record_events) does, and contacts, 25 items a call. Storing
+/// Stores events, as [`chunks::record_events`](crate::chunks::record_events) does, and contacts, 100 a call. Storing
 /// either again changes nothing.
 ///
 /// # Errors
 /// When the table cannot be written.
 pub async fn record(store: &Store, events: BTreeMap<ChunkRef, Vec<DeliveryEvent>>, contacts: Vec<Contact>) -> Result<(), StoreError> {
-    let mut items = crate::chunks::event_items(events)?;
-    // BatchWriteItem refuses a key that occurs twice.
+    let events = crate::chunks::event_items(events)?;
+    // A transaction refuses a key that occurs twice.
     let mut by_key = HashMap::new();
     for contact in contacts {
         let Contact {
@@ -73,8 +75,25 @@ pub async fn record(store: &Store, events: BTreeMap<ChunkRef, Vec<DeliveryEvent>
         };
         by_key.insert(key.clone(), item(key, "contact", &body)?);
     }
-    items.extend(by_key.into_values());
-    store.put_all(items).await
+    store.put_all(events).await?;
+    let mut contacts = Vec::with_capacity(by_key.len());
+    for item in by_key.into_values() {
+        let put = Put::builder()
+            .table_name(&store.table)
+            .set_item(Some(item))
+            .build()
+            .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+        contacts.push(TransactWriteItem::builder().put(put).build());
+    }
+    // Not because they belong together: a transaction takes four times as many small items as a batch does, and there is one
+    // for every message that goes out.
+    for contacts in contacts.chunks(CONTACTS_WRITTEN) {
+        store
+            .transact(contacts.to_vec())
+            .await?
+            .committed_or("a contact was refused, which has no condition")?;
+    }
+    Ok(())
 }
 
 /// Numbers are hashed as suppressions hash them.

@@ -3,14 +3,17 @@
 //! A proposal is no declaration: it has neither date nor class, and nobody signed it. So it changes no vendor's status, also
 //! when it is accepted.
 
+use std::collections::{BTreeSet, HashMap};
+
 use aws_sdk_dynamodb::types::ReturnValue;
 use domain::identifiers::Udyam;
+use domain::vendor_record::Vendor;
 use domain::{CampaignId, ProposalId, UserId, VendorId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::client::{Listing, item, key_item, read, s};
-use crate::{Page, PageRequest, Store, StoreError, keys};
+use crate::client::{Listing, item, key_item, place, read, s};
+use crate::{Page, PageRequest, Store, StoreError, campaigns, keys, vendors};
 
 /// Where a proposal stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +91,78 @@ pub async fn list(store: &Store, page: &PageRequest) -> Result<Page<Proposal>, S
     store.list(Listing::gsi1(keys::PROPOSALS).newest_first(), page).await
 }
 
+/// The most pages read for one page of a state; what is left comes with the next.
+const PAGES_READ: usize = 10;
+
+/// Lists the proposals of a state, newest first. A page may be short although others follow.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn list_in_state(store: &Store, state: ProposalState, page: &PageRequest) -> Result<Page<Proposal>, StoreError> {
+    let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let mut request = page.clone();
+    let mut items = Vec::new();
+    for _ in 0..PAGES_READ {
+        let (found, next) = store.list_items(Listing::gsi1(keys::PROPOSALS).newest_first(), &request).await?;
+        for item in found {
+            let place = place(&item);
+            let proposal: Proposal = read(item)?;
+            if proposal.state == state {
+                items.push(proposal);
+                if items.len() == wanted {
+                    // Perhaps in the middle of what was read: the next page goes on after this one.
+                    return Ok(Page { items, next: Some(place) });
+                }
+            }
+        }
+        match next {
+            Some(next) => request.after = Some(next),
+            None => return Ok(Page { items, next: None }),
+        }
+    }
+    Ok(Page { items, next: request.after })
+}
+
+/// Reads a proposal.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the table cannot be read.
+pub async fn get(store: &Store, id: ProposalId) -> Result<Proposal, StoreError> {
+    store.get(keys::proposal(id)).await?.ok_or(StoreError::NotFound)
+}
+
+/// What proposals are about, as it is now.
+#[derive(Debug, Default)]
+pub struct Subjects {
+    /// The vendors; those deleted are left out.
+    pub vendors: HashMap<VendorId, Vendor>,
+    /// The campaigns' names; those deleted are left out.
+    pub campaigns: HashMap<CampaignId, String>,
+}
+
+/// Reads what proposals are about, a hundred items a call.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn subjects(store: &Store, proposals: &[Proposal]) -> Result<Subjects, StoreError> {
+    // BatchGetItem refuses a key that occurs twice.
+    let vendors: BTreeSet<VendorId> = proposals.iter().filter_map(|proposal| proposal.vendor_id).collect();
+    let campaigns: BTreeSet<CampaignId> = proposals.iter().filter_map(|proposal| proposal.campaign_id).collect();
+    let mut subjects = Subjects::default();
+    let vendors = vendors.into_iter().map(|id| key_item(keys::vendor(id))).collect();
+    for item in store.get_all(vendors).await? {
+        if let Some(vendor) = vendors::from_item(item)? {
+            subjects.vendors.insert(vendor.id, vendor);
+        }
+    }
+    let campaigns = campaigns.into_iter().map(|id| key_item(keys::campaign(id))).collect();
+    for item in store.get_all(campaigns).await? {
+        let campaign = campaigns::from_item(item)?;
+        subjects.campaigns.insert(campaign.id, campaign.content.name);
+    }
+    Ok(subjects)
+}
+
 /// What somebody decided about a proposal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
@@ -124,10 +199,16 @@ pub async fn review(store: &Store, id: ProposalId, review: &Review) -> Result<Pr
         .return_values(ReturnValue::AllNew);
     match update.send().await.map_err(StoreError::from) {
         Ok(output) => read(output.attributes.unwrap_or_default()),
-        Err(StoreError::Conflict(_)) => match store.get::<Proposal>(keys::proposal(id)).await? {
-            Some(_) => Err(StoreError::Conflict("the proposal was decided before")),
-            None => Err(StoreError::NotFound),
-        },
+        Err(StoreError::Conflict(_)) => {
+            let standing = get(store, id).await?;
+            // Our own earlier write, whose answer the SDK lost and tried again.
+            let is_this = standing.state == *state && standing.reviewed_by == Some(*by) && standing.reviewed_at == Some(*at);
+            if is_this {
+                Ok(standing)
+            } else {
+                Err(StoreError::Conflict("the proposal was decided before"))
+            }
+        }
         Err(error) => Err(error),
     }
 }

@@ -16,10 +16,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::client::{Item, Listing, Transaction, item, key_item, n, read, s};
+use crate::client::{Item, Listing, Transaction, item, key_item, n, place, read, s};
 use crate::users::put_new;
 use crate::vendors::delete;
-use crate::{ChunkRef, Page, PageKey, PageRequest, Store, StoreError, keys};
+use crate::{ChunkRef, Page, PageRequest, Store, StoreError, keys};
 
 /// That an address is suppressed, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -368,14 +368,6 @@ pub async fn list(store: &Store, filter: Filter, page: &PageRequest) -> Result<P
         }
     }
     Ok(Page { items, next: request.after })
-}
-
-/// The key after which a listing goes on.
-fn place(item: &Item) -> PageKey {
-    ["pk", "sk", "gsi1pk", "gsi1sk"]
-        .into_iter()
-        .map(|name| (name.to_owned(), text(item, name)))
-        .collect()
 }
 
 fn id_of_pk(pk: &str) -> Option<SuppressionId> {

@@ -140,7 +140,11 @@ pub fn run_broken(seed: u64, fault: Fault) -> Report {
 
 fn play(seed: u64, fault: Fault, traced: bool) -> Report {
     let mut rng = Rng::new(seed);
-    let plan = scenario::plan(&mut rng);
+    let mut plan = scenario::plan(&mut rng);
+    if fault == Fault::TokenIgnored {
+        // Only who is late finds another token in the place of its own.
+        plan.zombies = 300_000;
+    }
     let mut world = World::new(plan, rng, fault, traced);
     scenario::populate(&mut world);
     let mut world = engine::run(world);

@@ -40,6 +40,15 @@ pub(crate) struct Outgoing {
     pub(crate) address: String,
 }
 
+/// What a chunk's items came to when they were read.
+#[derive(Debug)]
+pub(crate) struct Fold {
+    chunk: ChunkRef,
+    log: ChunkLog,
+    items: u32,
+    counts: Counts,
+}
+
 /// A suspension point.
 struct Pause<'a> {
     port: &'a Port,
@@ -153,6 +162,35 @@ impl Port {
         };
         self.pause().await;
         fate.error().map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// [`store::chunks::read_fold`].
+    pub(crate) async fn read_fold(&self, chunk: ChunkRef) -> Result<Fold, StoreError> {
+        let (mut log, items) = self.log(chunk).await?;
+        if self.world().fault == Fault::FoldDropsItem && log.events.pop().is_none() {
+            log.attempts.pop();
+        }
+        let counts = log.counts();
+        Ok(Fold { chunk, log, items, counts })
+    }
+
+    /// [`store::chunks::store_folds`].
+    pub(crate) async fn store_folds(&self, folds: &[Fold]) -> Result<(), StoreError> {
+        let run = self.run;
+        self.call(|world| {
+            for Fold { chunk, log, items, counts } in folds {
+                let newest = world.seen.get(chunk).map_or(0, |(items, _)| *items);
+                if world.table.put_counts(*chunk, counts, *items).is_err() {
+                    continue;
+                }
+                world.say(|| format!("[{run}] folded {chunk:?} of {items} items: {counts:?}"));
+                if *items >= newest {
+                    world.observe(*chunk, log, *items);
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Suppresses an address; the first reason stays.
@@ -497,22 +535,9 @@ impl Table for Port {
     }
 
     async fn fold(&self, chunk: ChunkRef) -> Result<Counts, StoreError> {
-        let (mut log, items) = self.log(chunk).await?;
-        if self.world().fault == Fault::FoldDropsItem && log.events.pop().is_none() {
-            log.attempts.pop();
-        }
-        let counts = log.counts();
-        let run = self.run;
-        self.settle(|world| {
-            let newest = world.seen.get(&chunk).map_or(0, |(items, _)| *items);
-            world.table.put_counts(chunk, &counts, items)?;
-            world.say(|| format!("[{run}] folded {chunk:?} of {items} items: {counts:?}"));
-            if items >= newest {
-                world.observe(chunk, &log, items);
-            }
-            Ok(())
-        })
-        .await?;
+        let fold = self.read_fold(chunk).await?;
+        let counts = fold.counts.clone();
+        self.store_folds(&[fold]).await?;
         Ok(counts)
     }
 
@@ -542,7 +567,7 @@ impl Table for Port {
             }
             match self.call(|world| Ok(world.table.try_take(name, &state, granted, now))).await? {
                 Ok(()) => return Ok(granted),
-                Err(standing) => state = standing,
+                Err(standing) => state = *standing,
             }
         }
         Err(StoreError::Throttled)
@@ -672,7 +697,7 @@ impl Messages for Port {
         }
         let render = |recipient: &Recipient| {
             let address = recipient.address(chunk.channel).unwrap_or_default().to_owned();
-            if recipient.id.ulid().random() % 41 == 0 {
+            if recipient.id.ulid().random().is_multiple_of(41) {
                 return Err("missing_variable:city".to_owned());
             }
             Ok(Outgoing {
@@ -698,8 +723,14 @@ impl Messages for Port {
             self.pause().await;
             let slow = {
                 let mut world = self.world();
-                let chance = world.plan.slow;
-                world.unlucky(chance).then(|| world.rng.between(SECOND, 20 * SECOND))
+                let (slow, unhurried) = (world.plan.slow, world.plan.unhurried);
+                if world.unlucky(slow) {
+                    Some(world.rng.between(SECOND, 20 * SECOND))
+                } else if world.unlucky(unhurried) {
+                    Some(world.rng.between(100_000, 3 * SECOND))
+                } else {
+                    None
+                }
             };
             if let Some(micros) = slow {
                 self.pause_for(micros).await;

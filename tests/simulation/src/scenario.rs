@@ -71,6 +71,10 @@ pub(crate) struct Plan {
     pub(crate) slow: u32,
     /// Chance of a call to take long enough for others to come in between.
     pub(crate) sluggish: u32,
+    /// Chance of a provider to take its time.
+    pub(crate) unhurried: u32,
+    /// How long the stream gathers at most.
+    pub(crate) gathering: i64,
     pub(crate) zombies: u32,
     pub(crate) duplicates: u32,
     /// How long a worker goes on before it leaves the rest to the next.
@@ -161,6 +165,8 @@ pub(crate) fn plan(rng: &mut Rng) -> Plan {
         outages: windows(rng, start, last_deadline, 150_000, 15 * MINUTE),
         slow: rng.one_of(&[0, 1_000, 5_000]),
         sluggish: rng.one_of(&[0, 0, 50_000, 300_000]),
+        unhurried: rng.one_of(&[0, 0, 300_000, 800_000]),
+        gathering: rng.one_of(&[SECOND / 5, 2 * SECOND, 10 * SECOND]),
         zombies: rng.one_of(&[0, 0, 0, 30_000]),
         duplicates: rng.one_of(&[0, 10_000, 50_000, 200_000]),
         budget: rng.one_of(&[SECOND / 5, 3 * SECOND, 40 * SECOND, 40 * SECOND]),

@@ -319,8 +319,9 @@ impl Table {
     }
 
     pub(crate) fn record_wave(&mut self, chunk: ChunkRef, token: Ulid, pack: &OutcomePack, until: Timestamp) -> Result<(), StoreError> {
+        let fault = self.fault;
         let summary = &mut self.chunk(chunk).map_err(|_| REFUSED)?.summary;
-        if summary.attempt_token != Some(token) || summary.state != ChunkState::Claimed {
+        if (summary.attempt_token != Some(token) || summary.state != ChunkState::Claimed) && fault != Fault::TokenIgnored {
             return Err(REFUSED);
         }
         summary.claim_until = until.as_second();
@@ -424,12 +425,12 @@ impl Table {
     }
 
     /// A write of `take`: the grant, or the state that came in between.
-    pub(crate) fn try_take(&mut self, name: &str, seen: &ProviderState, granted: u32, now: Timestamp) -> Result<(), ProviderState> {
+    pub(crate) fn try_take(&mut self, name: &str, seen: &ProviderState, granted: u32, now: Timestamp) -> Result<(), Box<ProviderState>> {
         let hour = now.as_second().div_euclid(3_600);
         let standing = self.providers.entry(name.to_owned()).or_default();
         // An account nobody has counted for has no version yet.
         if standing.hours_version != 0 && standing.hours_version != seen.hours_version {
-            return Err(standing.clone());
+            return Err(Box::new(standing.clone()));
         }
         let mut hours = seen.hours.clone();
         hours.retain(|at, _| at.parse::<i64>().is_ok_and(|at| at >= hour - 24));

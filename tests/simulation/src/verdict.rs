@@ -191,7 +191,7 @@ impl World {
             return;
         }
         // Between its slot and the provider a message may be held up by every call on the way.
-        let prompt = self.plan.slow == 0 && self.plan.sluggish == 0;
+        let prompt = self.plan.slow == 0 && self.plan.sluggish == 0 && self.plan.unhurried == 0;
         let lag_secs = if prompt { 2.0 } else { 40.0 };
         for provider in self.plan.providers.clone() {
             let rate = f64::from(provider.rate_per_second);

@@ -90,9 +90,12 @@ async fn aggregate(port: &Port, touched: Vec<Touched>) -> Result<(), Error> {
             }
         };
     }
+    // Read one after the other, stored in one call: there is time for a lot in between.
+    let mut read = Vec::with_capacity(folds.len());
     for chunk in folds {
-        port.fold(chunk).await?;
+        read.push(port.read_fold(chunk).await?);
     }
+    port.store_folds(&read).await?;
     for campaign in campaigns {
         delivery::advance(port, campaign).await?;
     }

@@ -432,7 +432,7 @@ impl World {
     pub(crate) fn watch_stream(&mut self) {
         if !self.table.stream.is_empty() && !self.stream_due {
             self.stream_due = true;
-            let wait = self.rng.between(200_000, 10 * SECOND);
+            let wait = self.rng.between(20_000, self.plan.gathering);
             self.at(self.now + wait, Happening::Stream);
         }
     }
@@ -451,7 +451,7 @@ impl World {
         self.gathering.push(told);
         if !self.events_due {
             self.events_due = true;
-            let wait = self.rng.between(100_000, 5 * SECOND);
+            let wait = self.rng.between(20_000, self.plan.gathering / 2);
             self.at(self.now + wait, Happening::Gathered);
         }
     }

@@ -64,7 +64,7 @@ pub fn run(options: &Options) -> Result<Report, Error> {
         }
     }
     Ok(Report {
-        title: "Calls per recipient, plan to last event (an e-mail sends Send and Delivery, a WhatsApp message sent, delivered and read)".to_owned(),
+        title: "Calls per recipient, plan to last event (an e-mail sends Send and Delivery, a WhatsApp message sent, delivered and, every other one, read)".to_owned(),
         table: table(&columns),
         figures,
         notes: vec![

@@ -80,6 +80,7 @@ pub(super) fn apply(document: &mut Value, routes: &[&'static Route]) {
         { "name": "imports", "description": "Vendors from a CSV file: an upload, a job, and the rows that were handed back." },
         { "name": "templates", "description": "What campaigns say." },
         { "name": "campaigns", "description": "Drafts, execution, progress and the ledger." },
+        { "name": "responses", "description": "What vendors answered, and what a person decides about it." },
         { "name": "suppressions", "description": "Addresses that are not written to, and why." },
         { "name": "analytics", "description": "Figures over everything." },
         { "name": "public", "description": "Pages vendors reach by the personal link in a message." },

@@ -96,5 +96,5 @@ impl Api {
 
 /// A client that is nobody.
 pub(super) fn browser() -> Result<Client> {
-    Ok(Client::builder().timeout(Duration::from_secs(60)).build()?)
+    Ok(crate::http().timeout(Duration::from_secs(60)).build()?)
 }

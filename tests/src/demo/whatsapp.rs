@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
-use runtime::{App, Config, Var};
 use serde_json::{Value, json};
-use store::{PageRequest, proposals};
 
 use super::api::Api;
 use super::email::answer;
@@ -140,18 +138,11 @@ impl Demo<'_> {
 
     /// Shows what the Udyam number in the chat has become.
     async fn show_proposal(&mut self) -> Result<()> {
-        let environment = self.stack.environment();
-        let config = Config::from_lookup(&[Var::TableName], |name| {
-            environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
-        });
-        let app = App::new(config.map_err(|error| DemoError(error.to_string()))?);
-        let store = app.store().map_err(|error| DemoError(format!("{error:?}")))?;
-        let page = PageRequest { limit: 10, after: None };
         let deadline = Instant::now() + Duration::from_secs(60);
         let proposal = loop {
-            let page = proposals::list(store, &page).await.map_err(|error| DemoError(error.to_string()))?;
-            if let Some(proposal) = page.items.into_iter().next() {
-                break proposal;
+            let page = self.api.get("/api/v1/responses/proposals?state=proposed").await?;
+            if let Some(proposal) = page["items"].as_array().and_then(|items| items.first()) {
+                break proposal.clone();
             }
             if Instant::now() > deadline {
                 return failed("the Udyam number in the chat made no proposal");
@@ -160,10 +151,10 @@ impl Demo<'_> {
         };
         self.say(format!(
             "The Udyam number is a proposal for a person to review, and changes nobody's status: {} from {}, \"{}\", {}.",
-            proposal.udyam.as_str(),
-            proposal.from_masked,
-            proposal.text,
-            proposal.state.as_str()
+            proposal["udyam_number"].as_str().unwrap_or_default(),
+            proposal["company_name"].as_str().unwrap_or_default(),
+            proposal["text"].as_str().unwrap_or_default(),
+            proposal["state"].as_str().unwrap_or_default()
         ));
         Ok(())
     }

@@ -25,8 +25,9 @@ pub enum PortChoice {
 }
 
 impl PortChoice {
-    /// The port to use. `name` is what the person sets to choose another one (`API_PORT`).
-    pub(super) fn resolve(self, purpose: &str, name: &str) -> Result<u16, Error> {
+    /// The port to use, taken until the listener is dropped, so that no two choices of a free one are the same. `name` is what the
+    /// person sets to choose another one (`API_PORT`).
+    pub(super) fn resolve(self, purpose: &str, name: &str) -> Result<(u16, TcpListener), Error> {
         let wanted = match self {
             Self::Fixed(port) => port,
             Self::Free => 0,
@@ -40,7 +41,8 @@ impl PortChoice {
                 _ => format!("Port {wanted}, meant for {purpose}, cannot be opened ({error}). Choose another: {name}=<port> make local"),
             })
         })?;
-        Ok(listener.local_addr().context(|| "cannot read the port".to_owned())?.port())
+        let port = listener.local_addr().context(|| "cannot read the port".to_owned())?.port();
+        Ok((port, listener))
     }
 }
 

@@ -29,7 +29,7 @@ mod template;
 mod tools;
 mod whatsapp;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -191,15 +191,12 @@ impl LocalStack {
         ministack::kill_stale(&options.work_dir);
         let tools = Tools::install(&options.root, progress)?;
         let template = Template::read(&options.root)?;
-        let ministack_port = options.ministack_port.resolve("MiniStack", "MINISTACK_PORT")?;
-        let gateway_port = options.gateway_port.resolve("the API", "API_PORT")?;
-        let simulator_port = options.simulator_port.resolve("the inbox", "INBOX_PORT")?;
-        let whatsapp_port = options.whatsapp_port.resolve("the WhatsApp conversations", "WHATSAPP_PORT")?;
-        // All of them must be named before the first is bound, so two free ones could be the same.
-        let ports = BTreeSet::from([gateway_port, simulator_port, whatsapp_port, ministack_port]);
-        if ports.len() < 4 {
-            return Err(Error::new("The ports of the API, the inbox, the WhatsApp conversations and MiniStack must differ"));
-        }
+        // All four are named before the first is used, and held until then.
+        let (ministack_port, ministack_held) = options.ministack_port.resolve("MiniStack", "MINISTACK_PORT")?;
+        let (gateway_port, gateway_held) = options.gateway_port.resolve("the API", "API_PORT")?;
+        let (simulator_port, simulator_held) = options.simulator_port.resolve("the inbox", "INBOX_PORT")?;
+        let (whatsapp_port, whatsapp_held) = options.whatsapp_port.resolve("the WhatsApp conversations", "WHATSAPP_PORT")?;
+        drop([ministack_held, gateway_held, simulator_held, whatsapp_held]);
         let aws_endpoint = format!("http://localhost:{ministack_port}");
         let api_url = format!("http://localhost:{gateway_port}");
 

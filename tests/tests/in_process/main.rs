@@ -9,6 +9,7 @@ mod lifecycle;
 mod preflight;
 mod public;
 mod recipients;
+mod responses;
 mod schedules;
 mod suppressions;
 mod templates;

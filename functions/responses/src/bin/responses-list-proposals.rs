@@ -1,0 +1,5 @@
+//! Wiring of `responses-list-proposals`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&responses::list_proposals::ROUTE)
+}
