@@ -99,11 +99,7 @@ impl Summary {
                 });
             }
         }
-        Self {
-            accounts,
-            balanced,
-            seconds,
-        }
+        Self { accounts, balanced, seconds }
     }
 
     /// A count by name, over all campaigns and channels.
@@ -179,7 +175,11 @@ pub async fn run(stack: &LocalStack, vendors_csv: &Path, started: Instant, say: 
     let reminder = demo.follow_reminder(&campaign, &reminder).await?;
 
     let mut ledgers = Vec::new();
-    for (name, ledger) in [("the e-mail campaign", Some(ledger)), ("WhatsApp", whatsapp), ("the reminder", Some(reminder))] {
+    for (name, ledger) in [
+        ("the e-mail campaign", Some(ledger)),
+        ("WhatsApp", whatsapp),
+        ("the reminder", Some(reminder)),
+    ] {
         if let Some(ledger) = ledger {
             demo.show_ledger(name, &ledger);
             ledgers.push(ledger);

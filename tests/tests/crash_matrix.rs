@@ -343,7 +343,8 @@ How to read it:
 
 What it shows:
 
-- **Nobody gets a message twice, and nobody is lost.** In every column each recipient is in exactly one place, and the ledger balances.
+- **Nobody gets a message twice, and nobody is lost.** In every column each recipient is in exactly one place, and the API's
+  ledger shows the last one and balances.
 - **Whoever may have got a message is *unknown*, and is not written to again**, with the reason `claim_expired`. The provider's events
   resolve those it did accept. The others stay unknown, by name, until an operator, or the campaign's policy, decides to send again:
   that is the only way to a duplicate.

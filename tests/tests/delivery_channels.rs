@@ -127,7 +127,11 @@ async fn a_whatsapp_chunk_goes_in_waves_and_every_recipient_gets_one_message() {
 async fn lost_answers_are_unknown_until_the_webhook_tells() {
     let mut harness = start().await;
     // Accepted and answered 500; accepted without a webhook, connection dropped.
-    seed(&harness, &[(None, Some("9992000003")), (None, Some("9992000005")), (None, Some("9876500011"))]).await;
+    seed(
+        &harness,
+        &[(None, Some("9992000003")), (None, Some("9992000005")), (None, Some("9876500011"))],
+    )
+    .await;
     let campaign = execute(&harness, by_whatsapp).await;
     harness.drain_only(&[Turn::Plan, Turn::SendWhatsapp]).await.unwrap();
     assert_eq!(status(&harness, campaign, "V-1/whatsapp").await.class, RecipientClass::Unknown);
@@ -143,10 +147,16 @@ async fn unknown_is_left_to_an_operator_or_sent_again_as_the_campaign_says() {
     for (policy, requests) in [(UnknownPolicy::Leave, 1), (UnknownPolicy::Resend, 2)] {
         let mut harness = start().await;
         seed(&harness, &[(Some("one@example.in"), None)]).await;
-        harness.simulator.inject(Fault::once(FaultKind::TimeoutBefore { answer_after_ms: Some(50) }));
+        harness
+            .simulator
+            .inject(Fault::once(FaultKind::TimeoutBefore { answer_after_ms: Some(50) }));
         let campaign = execute(&harness, |content| content.unknown_policy = policy).await;
         harness.run_ticking(SignedDuration::from_mins(10)).await.unwrap();
-        assert_eq!(status(&harness, campaign, "V-1").await.class, RecipientClass::Unknown, "not before the grace is over");
+        assert_eq!(
+            status(&harness, campaign, "V-1").await.class,
+            RecipientClass::Unknown,
+            "not before the grace is over"
+        );
         harness.run_ticking(SignedDuration::from_mins(20)).await.unwrap();
         let expected = match policy {
             UnknownPolicy::Leave => RecipientClass::Unknown,
@@ -170,7 +180,11 @@ async fn an_operator_resumes_what_failed_and_what_is_unknown() {
     harness.simulator.inject(Fault::once(refused).to("one@example.in"));
     let campaign = execute(&harness, |_| {}).await;
     harness.drain().await.unwrap();
-    check(&status(&harness, campaign, "V-1").await, RecipientClass::Failed, Some("ses:message_rejected"));
+    check(
+        &status(&harness, campaign, "V-1").await,
+        RecipientClass::Failed,
+        Some("ses:message_rejected"),
+    );
     for _ in 0..2 {
         let task = Task::Resume {
             scope: Scope::Failed,
@@ -207,10 +221,18 @@ async fn whom_email_does_not_reach_is_asked_by_whatsapp_once() {
     .await;
     harness.run_ticking(SignedDuration::from_mins(30)).await.unwrap();
 
-    check(&status(&harness, campaign, "V-1").await, RecipientClass::Bounced, Some("permanent:general"));
+    check(
+        &status(&harness, campaign, "V-1").await,
+        RecipientClass::Bounced,
+        Some("permanent:general"),
+    );
     check(&status(&harness, campaign, "V-1/whatsapp").await, RecipientClass::Delivered, None);
     check(&status(&harness, campaign, "V-3/whatsapp").await, RecipientClass::Delivered, None);
-    check(&status(&harness, campaign, "V-4/whatsapp").await, RecipientClass::Skipped, Some("no_phone"));
+    check(
+        &status(&harness, campaign, "V-4/whatsapp").await,
+        RecipientClass::Skipped,
+        Some("no_phone"),
+    );
     let statuses = harness.statuses(campaign).await.unwrap();
     assert!(!statuses.contains_key("V-2/whatsapp"), "it got the e-mail");
     assert!(!statuses.contains_key("V-5/whatsapp"), "it asked to be left alone");
@@ -289,10 +311,15 @@ async fn many_hard_bounces_halt_the_campaign_and_a_waived_reason_does_not_again(
     harness.send_message(tests::harness::Queue::Email, messages.remove(0).body);
     harness.drain().await.unwrap();
     let halted = harness.campaign(id).await.unwrap();
-    assert_eq!((halted.state, halted.halt_reason.as_deref()), (CampaignState::Halted, Some("bounce_rate")));
+    assert_eq!(
+        (halted.state, halted.halt_reason.as_deref()),
+        (CampaignState::Halted, Some("bounce_rate"))
+    );
 
     let store = harness.store().unwrap();
-    store::campaigns::resume(store, &halted, CampaignState::Sending, harness.app().now()).await.unwrap();
+    store::campaigns::resume(store, &halted, CampaignState::Sending, harness.app().now())
+        .await
+        .unwrap();
     harness.send_task(
         id,
         Task::Resume {
@@ -312,7 +339,11 @@ async fn a_lost_chunk_message_is_found_by_the_reconciler() {
     harness.seed_vendors(120).await.unwrap();
     let campaign = execute(&harness, |_| {}).await;
     harness.drain_only(&[Turn::Plan]).await.unwrap();
-    assert_eq!(harness.take_messages(tests::harness::Queue::Email).len(), 3, "as if a dead-letter queue had taken them");
+    assert_eq!(
+        harness.take_messages(tests::harness::Queue::Email).len(),
+        3,
+        "as if a dead-letter queue had taken them"
+    );
     harness.run_ticking(SignedDuration::from_mins(30)).await.unwrap();
     let ledger = harness.ledger(campaign).await.unwrap();
     assert_eq!(ledger.delivered, 120, "{ledger:?}");
@@ -341,7 +372,14 @@ async fn whatsapp_waits_for_the_morning() {
     harness.run_ticking(SignedDuration::from_hours(10)).await.unwrap();
     assert_eq!(status(&harness, campaign, "V-1/whatsapp").await.class, RecipientClass::Pending);
     assert!(harness.meta.messages().is_empty());
-    assert!(harness.summaries(campaign).await.unwrap().iter().all(|chunk| chunk.state == ChunkState::Pending));
+    assert!(
+        harness
+            .summaries(campaign)
+            .await
+            .unwrap()
+            .iter()
+            .all(|chunk| chunk.state == ChunkState::Pending)
+    );
     harness.run_ticking(SignedDuration::from_mins(90)).await.unwrap();
     assert_eq!(status(&harness, campaign, "V-1/whatsapp").await.class, RecipientClass::Delivered);
 }
@@ -382,7 +420,11 @@ async fn a_message_given_up_for_the_day_goes_again_the_next() {
     harness.meta.inject(meta_simulator::Fault::once(given_up));
     let campaign = execute(&harness, by_whatsapp).await;
     harness.drain().await.unwrap();
-    check(&status(&harness, campaign, "V-1/whatsapp").await, RecipientClass::Failed, Some("whatsapp:131049"));
+    check(
+        &status(&harness, campaign, "V-1/whatsapp").await,
+        RecipientClass::Failed,
+        Some("whatsapp:131049"),
+    );
     harness.run_ticking(SignedDuration::from_hours(26)).await.unwrap();
     let status = status(&harness, campaign, "V-1/whatsapp").await;
     check(&status, RecipientClass::Delivered, None);

@@ -62,10 +62,7 @@ impl World {
 
     async fn with(options: MetaSimulatorOptions) -> Self {
         let meta = MetaSimulator::start(options).await.expect("the simulator starts");
-        let http = tests::http()
-            .timeout(Duration::from_millis(1500))
-            .build()
-            .expect("a client");
+        let http = tests::http().timeout(Duration::from_millis(1500)).build().expect("a client");
         Self { meta, http }
     }
 

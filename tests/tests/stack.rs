@@ -76,7 +76,9 @@ async fn cloudwatch(stack: &LocalStack, operation: &str, input: serde_json::Valu
         .map_or("", |(_, value)| value.as_str());
     let credentials =
         format!("AWS4-HMAC-SHA256 Credential={access_key}/20260101/ap-south-1/monitoring/aws4_request, SignedHeaders=host, Signature=none");
-    let request = tests::http().build().expect("a client")
+    let request = tests::http()
+        .build()
+        .expect("a client")
         .post(stack.aws_endpoint())
         .header("authorization", credentials)
         .header("x-amz-target", format!("GraniteServiceVersion20100801.{operation}"))

@@ -103,7 +103,10 @@ impl Checks {
 
     async fn check_whatsapp(&mut self, app: &App, id: Option<TemplateId>) -> Result<(), ApiError> {
         let Some(id) = id else { return Ok(()) };
-        let Some(snapshot) = self.template(app, id, Channel::Whatsapp, |content| content.as_whatsapp().cloned()).await? else {
+        let Some(snapshot) = self
+            .template(app, id, Channel::Whatsapp, |content| content.as_whatsapp().cloned())
+            .await?
+        else {
             return Ok(());
         };
         match WhatsappTemplate::compile(&snapshot.content) {
@@ -140,7 +143,10 @@ impl Checks {
                 self.category.clone_from(&approved.category);
                 let mismatches = approved.mismatches(&content);
                 if !approved.is_approved() {
-                    let message = format!("Meta shows {name} ({language}) as {}: only an approved template can be sent", approved.status);
+                    let message = format!(
+                        "Meta shows {name} ({language}) as {}: only an approved template can be sent",
+                        approved.status
+                    );
                     Finding::blocker("template_not_approved", message)
                 } else if !mismatches.is_empty() {
                     Finding::blocker("template_parameters_mismatch", sentence(&mismatches))

@@ -148,7 +148,9 @@ fn missing(checks: &Checks, channel: Channel, mut variables: Variables) -> Vec<S
             Channel::Email => checks.email.as_ref().and_then(|ready| ready.compiled.render(&variables).err()),
             Channel::Whatsapp => checks.whatsapp.as_ref().and_then(|ready| ready.compiled.render(&variables).err()),
         };
-        let Some(RenderError::MissingVariable(name)) = error else { return missing };
+        let Some(RenderError::MissingVariable(name)) = error else {
+            return missing;
+        };
         match VARIABLES.iter().find(|(known, _)| *known == name) {
             // Each round fills one more, so that there are never more rounds than variables.
             Some((known, _)) if !missing.contains(&name) => {

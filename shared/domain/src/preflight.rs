@@ -1031,7 +1031,7 @@ mod tests {
         let disabled = account("SENDING_DISABLED");
         assert_eq!(codes(&[account("HEALTHY")]), []);
         assert_eq!(codes(&[account("HEALTHY,SANDBOX")]), [("sandbox", Severity::Warning)]);
-        assert_eq!(codes(&[disabled.clone()]), [("email_sending_disabled", Severity::Blocker)]);
+        assert_eq!(codes(std::slice::from_ref(&disabled)), [("email_sending_disabled", Severity::Blocker)]);
         let other = Account {
             provider: "smtp".to_owned(),
             asked_at: None,

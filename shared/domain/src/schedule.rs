@@ -563,8 +563,6 @@ impl From<ScheduleMessage> for RawMessage {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use proptest::prelude::*;
 
     use super::*;

@@ -79,7 +79,13 @@ impl Compiled {
     ///
     /// # Errors
     /// As [`Compiled::render`].
-    pub async fn render_at(&self, app: &App, base: &str, chunk: ChunkRef, recipients: &[Recipient]) -> Result<Vec<Result<Message, String>>, RecordError> {
+    pub async fn render_at(
+        &self,
+        app: &App,
+        base: &str,
+        chunk: ChunkRef,
+        recipients: &[Recipient],
+    ) -> Result<Vec<Result<Message, String>>, RecordError> {
         let writer = Writer::new(app, base).await?;
         Ok(recipients.iter().map(|recipient| writer.write(self, chunk, recipient)).collect())
     }

@@ -118,15 +118,26 @@ async fn ask(app: &App, provider: &str) -> Result<Option<Quota>, String> {
         }
         if provider == WHATSAPP {
             let client = whatsapp(app).await.map_err(|error| error.to_string())?;
-            return client.number_health().await.map(|health| Some(of_number(&health))).map_err(|error| error.reason());
+            return client
+                .number_health()
+                .await
+                .map(|health| Some(of_number(&health)))
+                .map_err(|error| error.reason());
         }
         Ok(None)
     };
-    tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+    tokio::time::timeout(PATIENCE, answer)
+        .await
+        .unwrap_or_else(|_| Err("no answer in time".to_owned()))
 }
 
 async fn ask_ses(app: &App) -> Result<Quota, String> {
-    let account = app.ses().get_account().send().await.map_err(|error| error.into_service_error().to_string())?;
+    let account = app
+        .ses()
+        .get_account()
+        .send()
+        .await
+        .map_err(|error| error.into_service_error().to_string())?;
     let limits = account.send_quota();
     let mut standing = Vec::new();
     if !account.sending_enabled() {

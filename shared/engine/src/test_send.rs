@@ -243,7 +243,10 @@ async fn render(
         Channel::Whatsapp => vendor.phone.get_or_insert_with(|| to.to_owned()),
     };
     let rendered = compiled.render_at(app, base, chunk, &[vendor]).await.map_err(ApiError::Internal)?;
-    rendered.into_iter().next().ok_or_else(|| ApiError::Internal("nothing was rendered".into()))
+    rendered
+        .into_iter()
+        .next()
+        .ok_or_else(|| ApiError::Internal("nothing was rendered".into()))
 }
 
 async fn limit(app: &App, caller: &Caller, channel: Channel) -> Result<(), ApiError> {

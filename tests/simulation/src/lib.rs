@@ -145,6 +145,10 @@ fn play(seed: u64, fault: Fault, traced: bool) -> Report {
         // Only who is late finds another token in the place of its own.
         plan.zombies = 300_000;
     }
+    if fault == Fault::OlderFoldWins {
+        // Only where calls overtake each other is there an older one.
+        plan.sluggish = 300_000;
+    }
     let mut world = World::new(plan, rng, fault, traced);
     scenario::populate(&mut world);
     let mut world = engine::run(world);

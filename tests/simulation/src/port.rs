@@ -281,10 +281,7 @@ impl World {
         for ((before, after), recipient) in before.iter().zip(&seen).zip(&log.recipients) {
             if goes_back(*before, *after) {
                 let id = recipient.id;
-                self.violate(
-                    Invariant::NeverBackwards,
-                    format!("{id} of {chunk:?} went from {before:?} to {after:?}"),
-                );
+                self.violate(Invariant::NeverBackwards, format!("{id} of {chunk:?} went from {before:?} to {after:?}"));
             }
         }
     }
@@ -509,14 +506,7 @@ impl Table for Port {
         .await
     }
 
-    async fn amend(
-        &self,
-        chunk: ChunkRef,
-        seen: &ChunkSummary,
-        token: Ulid,
-        pack: &OutcomePack,
-        next: ChunkState,
-    ) -> Result<bool, StoreError> {
+    async fn amend(&self, chunk: ChunkRef, seen: &ChunkSummary, token: Ulid, pack: &OutcomePack, next: ChunkState) -> Result<bool, StoreError> {
         let run = self.run;
         self.call(|world| {
             let standing = world.table.chunks.get(&chunk).map(|chunk| (chunk.summary.state, chunk.summary.attempt));

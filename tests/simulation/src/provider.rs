@@ -13,7 +13,9 @@ use super::world::{HOUR, Happening, MINUTE, SECOND, Told, World};
 impl World {
     /// Messages reach a provider. It decides, and answers, or does not.
     pub(crate) fn take_messages(&mut self, run: usize, provider: Provider, messages: &[&Outgoing]) -> Vec<EntryResult> {
-        let Some(plan) = self.plan.provider(provider.name).cloned() else { return Vec::new() };
+        let Some(plan) = self.plan.provider(provider.name).cloned() else {
+            return Vec::new();
+        };
         for message in messages {
             self.may_send(run, message.chunk, message.vendor, &message.address);
         }

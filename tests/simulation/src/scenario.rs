@@ -169,7 +169,7 @@ pub(crate) fn plan(rng: &mut Rng) -> Plan {
         gathering: rng.one_of(&[SECOND / 5, 2 * SECOND, 10 * SECOND]),
         zombies: rng.one_of(&[0, 0, 0, 30_000]),
         duplicates: rng.one_of(&[0, 10_000, 50_000, 200_000]),
-        budget: rng.one_of(&[SECOND / 5, 3 * SECOND, 40 * SECOND, 40 * SECOND]),
+        budget: rng.one_of(&[3 * SECOND, 10 * SECOND, 40 * SECOND, 40 * SECOND]),
         workers: usize::try_from(rng.between(2, 10)).unwrap_or(2),
         visibility: rng.between(90, 360) * SECOND,
         page: usize::try_from(rng.one_of(&[5, 20, 60, 500])).unwrap_or(500),
@@ -320,7 +320,11 @@ fn deeds(world: &mut World) {
     for vendor in 0..world.vendors.len() {
         let rng = &mut world.rng;
         if rng.chance(60_000) {
-            let time = if rng.chance(700_000) { start + rng.between(0, 5 * MINUTE) } else { rng.between(start, end) };
+            let time = if rng.chance(700_000) {
+                start + rng.between(0, 5 * MINUTE)
+            } else {
+                rng.between(start, end)
+            };
             let channel = rng.one_of(&Channel::ALL);
             world.at(time, Happening::Deed(Deed::OptOut(vendor, channel)));
         }

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-
 use domain::campaign::{Campaign, CampaignState};
 use domain::delivery::{Channel, ChunkLog, Counts, DeliveryEvent, OutcomePack, Recipient};
 use domain::{CampaignId, VendorId};
@@ -250,7 +249,8 @@ impl Table {
         if self.fault == Fault::DeadlineNotChecked {
             campaign.content.deadline = Timestamp::MAX;
         }
-        let known = |address: &&String| self.fault != Fault::SuppressionsForgotten && self.suppressed.contains_key(&(chunk.channel, (*address).clone()));
+        let known =
+            |address: &&String| self.fault != Fault::SuppressionsForgotten && self.suppressed.contains_key(&(chunk.channel, (*address).clone()));
         let suppressed = addresses
             .iter()
             .filter(known)
@@ -284,12 +284,7 @@ impl Table {
 
     /// A transaction of `record`; `counted` is the first one it tries.
     pub(crate) fn record(&mut self, chunk: ChunkRef, token: Ulid, pack: &OutcomePack, ending: Ending<'_>, counted: bool) -> Result<(), StoreError> {
-        let Ending {
-            next,
-            parked,
-            counts,
-            items,
-        } = ending;
+        let Ending { next, parked, counts, items } = ending;
         let fault = self.fault;
         let summary = &mut self.chunk(chunk).map_err(|_| REFUSED)?.summary;
         let ours = summary.attempt_token == Some(token) && (summary.state == ChunkState::Claimed || summary.state == next);
@@ -389,9 +384,8 @@ impl Table {
             }
             changed = true;
             for event in pack {
-                let same = |known: &DeliveryEvent| {
-                    known.recipient == event.recipient && known.kind == event.kind && known.provider_id == event.provider_id
-                };
+                let same =
+                    |known: &DeliveryEvent| known.recipient == event.recipient && known.kind == event.kind && known.provider_id == event.provider_id;
                 if !found.events.iter().any(same) {
                     let places = found.events.len() as u64 + 1;
                     let place = usize::try_from(digest % places).unwrap_or(0);

@@ -106,7 +106,10 @@ impl World {
             (RecipientClass::Pending | RecipientClass::Unknown, _) => true,
         };
         if !fits {
-            let what = format!("{id} of {chunk:?} is {class:?} ({:?}), but its messages are {:?}", status.reason, truth.messages);
+            let what = format!(
+                "{id} of {chunk:?} is {class:?} ({:?}), but its messages are {:?}",
+                status.reason, truth.messages
+            );
             self.violate(Invariant::LedgerBalances, what);
         }
     }
@@ -206,7 +209,10 @@ impl World {
             if worst > burst {
                 self.violate(
                     Invariant::PaceIsKept,
-                    format!("{} got {worst:.0} messages more than its {rate} a second, {burst:.0} may come at once", provider.name),
+                    format!(
+                        "{} got {worst:.0} messages more than its {rate} a second, {burst:.0} may come at once",
+                        provider.name
+                    ),
                 );
             }
         }

@@ -221,7 +221,9 @@ fn said(vendor: VendorId, kind: EventKind, at: jiff::Timestamp) -> DeliveryEvent
 
 async fn opt_out(port: &Port, vendor: usize, channel: Channel) -> Result<(), Error> {
     let recipient = port.world().vendors[vendor].recipient.clone();
-    let Some(address) = recipient.address(channel).map(str::to_owned) else { return Ok(()) };
+    let Some(address) = recipient.address(channel).map(str::to_owned) else {
+        return Ok(());
+    };
     port.suppress(channel, &address, SuppressionReason::Unsubscribe).await?;
     let chunks = port.world().chunks_with(recipient.id, |chunk| chunk.channel == channel);
     let now = port.now();
@@ -240,7 +242,12 @@ async fn answer(port: &Port, vendor: usize) -> Result<(), Error> {
             .iter()
             .copied()
             .filter(|campaign| {
-                let got = |channel| world.truth.get(&(*campaign, channel, vendor)).is_some_and(|truth| !truth.messages.is_empty());
+                let got = |channel| {
+                    world
+                        .truth
+                        .get(&(*campaign, channel, vendor))
+                        .is_some_and(|truth| !truth.messages.is_empty())
+                };
                 Channel::ALL.into_iter().any(got)
             })
             .collect();

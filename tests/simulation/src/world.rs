@@ -256,10 +256,7 @@ impl World {
             agenda: BinaryHeap::new(),
             happenings: HashMap::new(),
             next: 0,
-            table: Table {
-                fault,
-                ..Table::default()
-            },
+            table: Table { fault, ..Table::default() },
             runs: Vec::new(),
             messages: Vec::new(),
             in_flight: BTreeMap::new(),
@@ -372,7 +369,7 @@ impl World {
         }
         let busy = self.in_flight.get(&queue).copied().unwrap_or(0);
         if busy >= self.plan.workers {
-            let wait = self.rng.between(10_000, SECOND);
+            let wait = self.rng.between(100_000, 3 * SECOND);
             self.at(self.now + wait, Happening::Deliver(id));
             return false;
         }
@@ -509,7 +506,10 @@ impl World {
             let state = self.table.campaign(chunk.campaign).map(|campaign| campaign.state);
             self.violate(
                 Invariant::StopsAreHeeded,
-                format!("{vendor} was sent to {} s after the campaign stopped ({state:?})", (now - since.at) / SECOND),
+                format!(
+                    "{vendor} was sent to {} s after the campaign stopped ({state:?})",
+                    (now - since.at) / SECOND
+                ),
             );
         }
         let Ok(campaign) = self.table.campaign(chunk.campaign) else { return };
@@ -532,10 +532,7 @@ impl World {
         self.totals.accepted += 1;
         let id = format!("{}-{}", provider.name, self.next_message_id);
         let truth = self.truth.entry((chunk.campaign, chunk.channel, vendor)).or_default();
-        truth.messages.push(Accepted {
-            id: id.clone(),
-            lost: false,
-        });
+        truth.messages.push(Accepted { id: id.clone(), lost: false });
         let (accepted, resends) = (truth.messages.len(), truth.resends);
         if accepted > 1 + resends {
             self.violate(

@@ -44,7 +44,12 @@ fn the_same_seed_is_the_same_run() {
 /// Plays broken worlds until one violates the invariant.
 #[track_caller]
 fn check_caught(fault: Fault, invariant: Invariant) {
-    let caught = |seed: &u64| run_broken(*seed, fault).violations.iter().any(|violation| violation.invariant == invariant);
+    let caught = |seed: &u64| {
+        run_broken(*seed, fault)
+            .violations
+            .iter()
+            .any(|violation| violation.invariant == invariant)
+    };
     let seed = (1..=BROKEN).find(caught);
     assert!(seed.is_some(), "{fault:?} went unnoticed by \"{invariant}\" for {BROKEN} seeds");
 }

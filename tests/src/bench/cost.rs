@@ -62,7 +62,9 @@ pub fn run(_: &Options) -> Result<Report, Error> {
     let mut report = Report {
         title: format!("Cost of a campaign to {RECIPIENTS:.0} recipients, list prices of ap-south-1"),
         table: Table {
-            header: ["item", "e-mail: quantity", "e-mail: $", "WhatsApp: quantity", "WhatsApp: $"].map(str::to_owned).into(),
+            header: ["item", "e-mail: quantity", "e-mail: $", "WhatsApp: quantity", "WhatsApp: $"]
+                .map(str::to_owned)
+                .into(),
             rows: Vec::new(),
         },
         figures: Vec::new(),
@@ -83,7 +85,11 @@ pub fn run(_: &Options) -> Result<Report, Error> {
             ),
         ],
     };
-    let items: Vec<&'static str> = ITEMS.iter().copied().filter(|item| email.contains_key(item) || whatsapp.contains_key(item)).collect();
+    let items: Vec<&'static str> = ITEMS
+        .iter()
+        .copied()
+        .filter(|item| email.contains_key(item) || whatsapp.contains_key(item))
+        .collect();
     for item in items {
         let cells = |lines: &Lines| match lines.get(item) {
             Some(line) => [format!("{:.0}", line.quantity), format!("{:.4}", line.dollars)],
@@ -100,7 +106,10 @@ pub fn run(_: &Options) -> Result<Report, Error> {
         }
         let total = |is_ours: bool| -> f64 {
             let charged = lines.iter().filter(|(item, _)| **item != META_MARKETING);
-            charged.filter(|(item, _)| !is_ours || !PROVIDERS.contains(item)).map(|(_, line)| line.dollars).sum()
+            charged
+                .filter(|(item, _)| !is_ours || !PROVIDERS.contains(item))
+                .map(|(_, line)| line.dollars)
+                .sum()
         };
         for (name, dollars) in [("without_provider", total(true)), ("total", total(false))] {
             report.figures.push(Figure::new(format!("{NAME}.{channel}.{name}.usd"), dollars));
@@ -188,7 +197,12 @@ fn whatsapp(run: &Run) -> Lines {
     line(&mut lines, API_REQUESTS, posts, price::API_REQUESTS);
     let per_million = |paise_per_1000: u64| f64::from(u32::try_from(paise_per_1000).unwrap_or(u32::MAX)) * 10.0 / rupees_per_dollar();
     line(&mut lines, META_UTILITY, RECIPIENTS, per_million(PRICES.whatsapp_utility_paise_per_1000));
-    line(&mut lines, META_MARKETING, RECIPIENTS, per_million(PRICES.whatsapp_marketing_paise_per_1000));
+    line(
+        &mut lines,
+        META_MARKETING,
+        RECIPIENTS,
+        per_million(PRICES.whatsapp_marketing_paise_per_1000),
+    );
     lines
 }
 

@@ -30,7 +30,13 @@ pub fn run(options: &Options) -> Result<Report, Error> {
     report.notes.extend(UNOPTIMISED.map(str::to_owned));
     for (name, channel, per_second) in [("email", Channel::Email, SES_RAISED), ("whatsapp", Channel::Whatsapp, WHATSAPP)] {
         // What was asked for only in part is measured in that part.
-        let recipients = options.sizes.iter().copied().filter(|size| *size <= RECIPIENTS).max().unwrap_or(RECIPIENTS);
+        let recipients = options
+            .sizes
+            .iter()
+            .copied()
+            .filter(|size| *size <= RECIPIENTS)
+            .max()
+            .unwrap_or(RECIPIENTS);
         let run = campaign::run(Case {
             channel,
             recipients,

@@ -62,7 +62,10 @@ async fn whatsapp() -> Result<[Duration; 2], Error> {
     harness.drain_only(&[Turn::Plan, Turn::SendWhatsapp]).await?;
     let told = taken(&harness, Queue::WhatsappEvents)?;
     let secret = harness.meta.options().app_secret.clone();
-    let requests = told.into_iter().map(|message| request(&secret, message.body)).collect::<Result<Vec<_>, _>>()?;
+    let requests = told
+        .into_iter()
+        .map(|message| request(&secret, message.body))
+        .collect::<Result<Vec<_>, _>>()?;
 
     let before = cpu_time()?;
     for request in requests {

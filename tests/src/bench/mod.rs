@@ -79,8 +79,14 @@ pub(crate) fn cpu_time() -> Result<Duration, Error> {
     let mut nanos = 0;
     for task in fs::read_dir("/proc/self/task")? {
         // A thread that has ended since is not there any more.
-        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
-        nanos += text.split_whitespace().next().ok_or("the kernel does not report processor time")?.parse::<u64>()?;
+        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
+            continue;
+        };
+        nanos += text
+            .split_whitespace()
+            .next()
+            .ok_or("the kernel does not report processor time")?
+            .parse::<u64>()?;
     }
     Ok(Duration::from_nanos(nanos))
 }

@@ -89,7 +89,10 @@ impl Demo<'_> {
         if report["can_execute"] == true {
             Ok(())
         } else {
-            failed(format!("the preflight found what keeps the campaign from being executed: {}", report["blockers"]))
+            failed(format!(
+                "the preflight found what keeps the campaign from being executed: {}",
+                report["blockers"]
+            ))
         }
     }
 
@@ -143,9 +146,7 @@ impl Demo<'_> {
             "SES throttles every call for the moment (429), so {} chunks wait in the queue, and nothing is lost.",
             planned["chunks"]
         ));
-        self.api
-            .json(Method::POST, &format!("{path}/pause"), None, StatusCode::OK)
-            .await?;
+        self.api.json(Method::POST, &format!("{path}/pause"), None, StatusCode::OK).await?;
         // A throttled chunk comes back within five seconds, meets the pause, and calls SES no more. One that had passed the check
         // before may still call it once.
         let (mut heard, mut since) = (calls(self), Instant::now());

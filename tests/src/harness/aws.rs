@@ -271,7 +271,13 @@ impl Aws {
     fn note_puts(&self, request: &Value) {
         let mut puts: Vec<&Value> = Vec::new();
         puts.extend(request.get("Item"));
-        puts.extend(request["TransactItems"].as_array().into_iter().flatten().filter_map(|write| write.pointer("/Put/Item")));
+        puts.extend(
+            request["TransactItems"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|write| write.pointer("/Put/Item")),
+        );
         let batches = request["RequestItems"].as_object().into_iter().flat_map(|tables| tables.values());
         let writes = batches.filter_map(Value::as_array).flatten();
         puts.extend(writes.filter_map(|write| write.pointer("/PutRequest/Item")));

@@ -14,9 +14,7 @@ pub(super) struct Aws {
 
 impl Aws {
     pub(super) fn new(endpoint: &str) -> Result<Self, Error> {
-        let http = crate::http()
-            .build()
-            .context(|| "cannot build an HTTP client".to_owned())?;
+        let http = crate::http().build().context(|| "cannot build an HTTP client".to_owned())?;
         Ok(Self {
             endpoint: endpoint.to_owned(),
             http,

@@ -352,13 +352,13 @@ impl LocalStack {
     /// [`release_ses_events`](Self::release_ses_events).
     pub fn hold_ses_events(&self) {
         // Port 1 refuses at once, and the simulator tries until its topic has answered.
-        self.simulator().set_event_topic(EventTopic::new("http://127.0.0.1:1", self.event_topic()));
+        self.simulator()
+            .set_event_topic(EventTopic::new("http://127.0.0.1:1", self.event_topic()));
     }
 
     /// Lets the events of SES come, those held back first.
     pub fn release_ses_events(&self) {
-        self.simulator()
-            .set_event_topic(EventTopic::new(&self.aws_endpoint, self.event_topic()));
+        self.simulator().set_event_topic(EventTopic::new(&self.aws_endpoint, self.event_topic()));
     }
 
     fn event_topic(&self) -> &str {
@@ -434,9 +434,7 @@ fn lock_directory(work_dir: &Path) -> Result<fs::File, Error> {
 
 /// Polls the health route through the whole path: gateway, API, function.
 async fn wait_until_healthy(api_url: &str) -> Result<(), Error> {
-    let client = crate::http()
-        .build()
-        .context(|| "cannot build an HTTP client".to_owned())?;
+    let client = crate::http().build().context(|| "cannot build an HTTP client".to_owned())?;
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let last = match client.get(format!("{api_url}/health")).send().await {

@@ -362,7 +362,10 @@ async fn what_cannot_be_sent_is_not_executed() {
     app.advance(SignedDuration::from_hours(24 * 90));
     let later = app.as_role(Role::CampaignManager).await;
     let refused = run(&later, &path).await.expect(422);
-    assert_eq!(refused.field_errors(), [errors("campaign", "deadline_past"), errors("campaign", "template_missing")].concat());
+    assert_eq!(
+        refused.field_errors(),
+        [errors("campaign", "deadline_past"), errors("campaign", "template_missing")].concat()
+    );
 
     assert_eq!(app.take_messages(Var::PlanQueueUrl), Vec::<Value>::new());
     assert_eq!(later.get(&get::ROUTE, &path).await.expect(200).json()["state"], "draft");

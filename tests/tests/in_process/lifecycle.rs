@@ -1,4 +1,5 @@
 //! A campaign's life in the hands of an operator: pausing, resuming, cancelling, cloning.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics with the place")]
 
 use std::collections::BTreeSet;
 
@@ -254,7 +255,7 @@ async fn post(harness: &Harness, route: &'static Route, campaign: CampaignId, bo
     };
     let family = app.new_ulid();
     store::users::open_session(store, user.id, family, &session).await.unwrap();
-    let token = runtime::access_token(&*app.signing_keys().await.unwrap(), &user, family, now).unwrap();
+    let token = runtime::access_token(&app.signing_keys().await.unwrap(), &user, family, now).unwrap();
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
     headers.insert("content-type", "application/json".parse().unwrap());
@@ -271,7 +272,7 @@ async fn post(harness: &Harness, route: &'static Route, campaign: CampaignId, bo
         caller: None,
     };
     let (parts, body) = runtime::dispatch(app, route, request).await.into_parts();
-    (parts.status.as_u16(), serde_json::from_slice(&body.to_vec()).unwrap_or_default())
+    (parts.status.as_u16(), serde_json::from_slice(&body).unwrap_or_default())
 }
 
 fn sent_to(harness: &Harness) -> Vec<String> {

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use campaigns::{create, execute, preflight};
+use domain::VendorId;
 use domain::delivery::Channel;
 use domain::suppression::{SuppressionReason, SuppressionSource};
 use domain::user::Role;
 use domain::vendor::{MsmeStatus, RawVendor, VendorProfile};
 use domain::vendor_record::Vendor;
-use domain::VendorId;
 use jiff::SignedDuration;
 use runtime::Var;
 use serde_json::{Value, json};
@@ -71,7 +71,9 @@ async fn whatsapp_template(client: &Client<'_>, body: &[&str]) -> Value {
 
 async fn campaign(client: &Client<'_>, with: Value) -> String {
     let mut body = json!({ "name": "Declarations", "deadline": DEADLINE });
-    body.as_object_mut().expect("an object").extend(with.as_object().expect("an object").clone());
+    body.as_object_mut()
+        .expect("an object")
+        .extend(with.as_object().expect("an object").clone());
     let created = client.post(&create::ROUTE, CAMPAIGNS, body).await.expect(201);
     created.header("location").expect("a location").to_owned()
 }
@@ -132,13 +134,18 @@ async fn a_report_tells_whom_it_reaches_and_whom_not_and_why() {
     vendor(&app, "V-4", &[city]).await;
     vendor(&app, "V-5", &[("email", "five@kaveri.example"), city]).await;
     let gone = Suppression::new(SuppressionReason::Unsubscribe, app.app().now(), SuppressionSource::Link);
-    suppressions::add(app.store(), Channel::Email, "five@kaveri.example", &gone).await.expect("it is stored");
+    suppressions::add(app.store(), Channel::Email, "five@kaveri.example", &gone)
+        .await
+        .expect("it is stored");
     let template = email_template(&manager, "{{ city }} {{ udyam_number|default(\"\") }}").await;
     let path = campaign(&manager, json!({ "template_id": template })).await;
 
     let shown = report(&manager, &path).await;
     assert_eq!(shown["can_execute"], true, "{shown}");
-    assert_eq!((&shown["audience"], &shown["reachable"], &shown["complete"]), (&json!(5), &json!(2), &json!(true)));
+    assert_eq!(
+        (&shown["audience"], &shown["reachable"], &shown["complete"]),
+        (&json!(5), &json!(2), &json!(true))
+    );
     let channel = &shown["channels"][0];
     assert_eq!(channel["no_address"], json!({ "count": 1, "examples": ["V-4"] }));
     assert_eq!(channel["suppressed"], json!([{ "name": "unsubscribe", "count": 1, "examples": ["V-5"] }]));
@@ -148,7 +155,14 @@ async fn a_report_tells_whom_it_reaches_and_whom_not_and_why() {
     assert_eq!(channel["estimated_seconds"], 2, "one a second");
     assert_eq!(
         codes(&shown["warnings"]),
-        ["sandbox", "duplicate_pan", "no_address", "suppressed", "missing_variable", "duplicate_address"]
+        [
+            "sandbox",
+            "duplicate_pan",
+            "no_address",
+            "suppressed",
+            "missing_variable",
+            "duplicate_address"
+        ]
     );
     let cost = &shown["cost"];
     assert_eq!(cost["lines"][0]["usd_micros"], 200, "two messages at ten cents a thousand");
@@ -176,7 +190,10 @@ async fn execute_refuses_what_preflight_blocks_with_the_same_codes() {
     let path = campaign(&manager, json!({ "template_id": email, "whatsapp_template_id": whatsapp })).await;
     let shown = report(&manager, &path).await;
     assert_eq!(shown["can_execute"], false);
-    assert_eq!(codes(&shown["blockers"]), ["email_sending_disabled", "whatsapp_not_configured", "no_recipients"]);
+    assert_eq!(
+        codes(&shown["blockers"]),
+        ["email_sending_disabled", "whatsapp_not_configured", "no_recipients"]
+    );
     let refused = run(&manager, &path).await.expect(422);
     let expected = ["email_sending_disabled", "whatsapp_not_configured"].map(|code| ("campaign".to_owned(), code.to_owned()));
     assert_eq!(refused.field_errors(), expected);
@@ -215,7 +232,10 @@ async fn a_whatsapp_template_must_be_approved_and_fit() {
     assert_eq!(codes(&shown["blockers"]), Vec::<&str>::new(), "{shown}");
     assert_eq!(codes(&shown["warnings"]), ["quality_low"]);
     let account = &shown["channels"][0]["accounts"][0];
-    assert_eq!((&account["limit_24h"], &account["remaining_24h"], &account["per_second"]), (&json!(250), &json!(250), &json!(80)));
+    assert_eq!(
+        (&account["limit_24h"], &account["remaining_24h"], &account["per_second"]),
+        (&json!(250), &json!(250), &json!(80))
+    );
     assert_eq!(shown["cost"]["lines"][0]["item"], "whatsapp utility messages");
     assert_eq!(shown["cost"]["paise"], 35, "three at 11.5 paise, rounded up");
 
@@ -252,7 +272,10 @@ async fn a_viewer_reads_no_preflight_and_a_lost_quota_is_a_warning() {
 #[tokio::test]
 #[ignore = "measures"]
 async fn a_large_audience_is_walked_in_time() {
-    let count: u32 = std::env::var("PREFLIGHT_VENDORS").ok().and_then(|count| count.parse().ok()).unwrap_or(10_000);
+    let count: u32 = std::env::var("PREFLIGHT_VENDORS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(10_000);
     let app = TestApp::start().await;
     for number in 0..count {
         let email = format!("v{number}@kaveri.example");

@@ -1,12 +1,12 @@
 //! Test messages: to the caller alone, and to nobody's account.
 
 use campaigns::{create, execute, get, test_send};
+use domain::VendorId;
 use domain::delivery::Channel;
 use domain::suppression::{SuppressionReason, SuppressionSource};
 use domain::user::Role;
 use domain::vendor::{MsmeStatus, RawVendor, VendorProfile};
 use domain::vendor_record::Vendor;
-use domain::VendorId;
 use jiff::SignedDuration;
 use public::{show_form, show_unsubscribe};
 use serde_json::{Value, json};
@@ -48,7 +48,11 @@ async fn draft(client: &Client<'_>) -> String {
         "html": "<a href=\"{{ form_url }}\">answer</a>",
         "text": "{{ form_url }}\n{{ unsubscribe_url }}",
     });
-    let email = client.post(&create_email::ROUTE, "/api/v1/templates/email", email).await.expect(201).json();
+    let email = client
+        .post(&create_email::ROUTE, "/api/v1/templates/email", email)
+        .await
+        .expect(201)
+        .json();
     let whatsapp = json!({
         "name": "By WhatsApp", "template_name": "msme_declaration_request", "language": "en", "body": ["{{ company_name }}"],
         "buttons": [{ "index": 0, "sub_type": "url", "parameter": "{{ form_token }}" }],
@@ -118,7 +122,10 @@ async fn a_test_goes_to_the_caller_with_the_vendors_values_and_links_that_open_n
     // The links say what they are, whatever becomes of the campaign.
     manager.call(&execute::ROUTE, &format!("{path}/execute")).await.expect(202);
     let anonymous = app.anonymous();
-    let form = anonymous.get(&show_form::ROUTE, link(&text, "https://api.buyer.example/f/")).await.expect(410);
+    let form = anonymous
+        .get(&show_form::ROUTE, link(&text, "https://api.buyer.example/f/"))
+        .await
+        .expect(410);
     assert!(form.text().contains("test message"), "{}", form.text());
     anonymous
         .get(&show_unsubscribe::ROUTE, link(&text, "https://api.buyer.example/unsubscribe/"))
@@ -149,7 +156,12 @@ async fn a_test_goes_nowhere_else() {
     )
     .await;
     refused(json!({ "vendor_id": vendor, "channel": "whatsapp" }), "to", "required").await;
-    refused(json!({ "vendor_id": vendor, "channel": "whatsapp", "to": "022 6900 0000" }), "to", "phone_not_mobile").await;
+    refused(
+        json!({ "vendor_id": vendor, "channel": "whatsapp", "to": "022 6900 0000" }),
+        "to",
+        "phone_not_mobile",
+    )
+    .await;
     refused(
         json!({ "vendor_id": "vnd_01ARZ3NDEKTSV4RRFFQ69G5FAV", "channel": "email" }),
         "vendor_id",
@@ -160,8 +172,12 @@ async fn a_test_goes_nowhere_else() {
     test(&viewer, &path, json!({ "vendor_id": vendor, "channel": "email" })).await.expect(403);
 
     let complaint = Suppression::new(SuppressionReason::Complaint, app.app().now(), SuppressionSource::Event);
-    suppressions::add(app.store(), Channel::Email, &user.email, &complaint).await.expect("it is stored");
-    test(&manager, &path, json!({ "vendor_id": vendor, "channel": "email" })).await.expect(409);
+    suppressions::add(app.store(), Channel::Email, &user.email, &complaint)
+        .await
+        .expect("it is stored");
+    test(&manager, &path, json!({ "vendor_id": vendor, "channel": "email" }))
+        .await
+        .expect(409);
     assert!(ses.messages().is_empty() && meta.messages().is_empty());
 }
 

@@ -269,8 +269,6 @@ fn number(text: &str, (least, most): (u16, u16), names: &[&str]) -> Option<u16> 
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use jiff::civil::date;
 
     use super::*;

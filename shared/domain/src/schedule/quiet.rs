@@ -76,8 +76,6 @@ impl QuietHours {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use jiff::civil::date;
     use proptest::prelude::*;
 
