@@ -13,7 +13,7 @@ use serde_json::json;
 use store::chunks::ChunkState;
 use store::suppressions::{self, Suppression};
 use tests::harness::{Harness, Options, Turn};
-use tests::meta_simulator;
+use tests::meta_simulator::{self, NumberHealth};
 use tests::sendgrid_simulator::{API_KEY, SendGridSimulator};
 use tests::ses_simulator::{Fault, FaultKind};
 
@@ -387,25 +387,20 @@ async fn whatsapp_waits_for_the_morning() {
 #[tokio::test]
 async fn a_portfolio_limit_spreads_a_campaign_over_days_and_loses_nobody() {
     let mut harness = start().await;
-    let phones: Vec<String> = (0..60).map(|n| format!("98764{n:05}")).collect();
+    let phones: Vec<String> = (0..300).map(|n| format!("98764{n:05}")).collect();
     let vendors: Vec<_> = phones.iter().map(|phone| (None, Some(phone.as_str()))).collect();
     seed(&harness, &vendors).await;
-    let quota = store::providers::Quota {
-        rate_per_second: Some(80),
-        limit_24h: Some(25),
-        ..store::providers::Quota::default()
-    };
-    store::providers::set_quota(harness.store().unwrap(), "whatsapp", &quota, harness.app().now())
-        .await
-        .unwrap();
+    harness.meta.set_health(NumberHealth {
+        messaging_limit: "TIER_250".to_owned(),
+        ..NumberHealth::default()
+    });
+    harness.tick().await.unwrap();
     let campaign = execute(&harness, by_whatsapp).await;
     harness.run_ticking(SignedDuration::from_hours(6)).await.unwrap();
-    assert_eq!(harness.ledger(campaign).await.unwrap().pending, 35, "25 on the first day");
-    harness.run_ticking(SignedDuration::from_hours(26)).await.unwrap();
-    assert_eq!(harness.ledger(campaign).await.unwrap().pending, 10, "25 more on the second");
-    harness.run_ticking(SignedDuration::from_hours(26)).await.unwrap();
+    assert_eq!(harness.ledger(campaign).await.unwrap().pending, 50, "250 on the first day");
+    harness.run_ticking(SignedDuration::from_hours(22)).await.unwrap();
     let ledger = harness.ledger(campaign).await.unwrap();
-    assert_eq!(ledger.delivered, 60, "{ledger:?}");
+    assert_eq!(ledger.delivered, 300, "{ledger:?}");
     assert!(harness.meta.duplicates().is_empty());
     assert_ne!(harness.campaign(campaign).await.unwrap().state, CampaignState::Halted);
 }

@@ -105,7 +105,7 @@ mod tests {
         };
         let entry = |from: usize| json!({ "id": "1", "changes": [change(from), change(from + 100)] });
         let webhook = json!({ "object": "whatsapp_business_account", "entry": [entry(0), entry(1_000)] });
-        assert_eq!(pieces(webhook.clone(), 100_000), [webhook.clone()]);
+        assert_eq!(pieces(webhook.clone(), 100_000), std::slice::from_ref(&webhook));
 
         let said = |webhooks: &[Value]| {
             let mut said = Vec::new();
@@ -121,11 +121,12 @@ mod tests {
             said.sort();
             said
         };
-        for most in [2_000, 500, 200, 1] {
+        for most in [2_000, 500, 300, 1] {
             let cut = pieces(webhook.clone(), most);
             assert_eq!(said(&cut), said(std::slice::from_ref(&webhook)), "{most}");
             assert!(cut.iter().all(|piece| piece["object"] == "whatsapp_business_account"));
-            if most >= 200 {
+            // An item with its envelope takes some 200 bytes; what is longer than asked for stays whole.
+            if most >= 300 {
                 assert!(cut.iter().all(|piece| piece.to_string().len() <= most), "{most}");
             }
         }

@@ -3,6 +3,7 @@
 use domain::CampaignId;
 use domain::campaign::{Campaign, CampaignState, must_halt};
 use domain::delivery::Counts;
+use messaging::classify::is_due_next_day;
 use store::StoreError;
 use store::chunks::{ChunkState, ChunkSummary};
 
@@ -75,5 +76,7 @@ fn is_over(campaign: &Campaign, summaries: &[ChunkSummary], counts: &Counts, now
             .any(|chunk| chunk.channel != other && chunk.counts.escalating() > chunk.escalated),
         None => false,
     };
-    balances && (campaign.content.deadline <= now || (counts.is_settled() && !moves_on))
+    // A message the provider gave up for the day goes again tomorrow.
+    let goes_again = counts.reasons.keys().any(|key| key.strip_prefix("failed:").is_some_and(is_due_next_day));
+    balances && (campaign.content.deadline <= now || (counts.is_settled() && !moves_on && !goes_again))
 }

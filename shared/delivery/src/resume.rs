@@ -4,10 +4,14 @@ use domain::CampaignId;
 use domain::campaign::{Campaign, CampaignState};
 use domain::delivery::{AttemptResult, Outcome, OutcomePack, RecipientClass, RecipientStatus};
 use domain::work::{CampaignMessage, Scope, Task};
+use jiff::SignedDuration;
 use store::StoreError;
 use store::chunks::{ChunkState, ChunkSummary};
 
 use crate::ports::{Error, Ports};
+
+/// Nobody is reopened so shortly before the deadline: twice as long as any worker runs.
+const LAST_CALL: SignedDuration = SignedDuration::from_mins(2);
 
 /// The state a stopped campaign goes on in: `planning` where the plan is unfinished, `sending` where chunks are open, else
 /// `collecting`.
@@ -70,7 +74,9 @@ pub(crate) async fn reopen(
     reason: &str,
     wanted: impl Fn(&RecipientStatus) -> bool,
 ) -> Result<usize, Error> {
-    if summary.state != ChunkState::Closed {
+    // After the deadline nothing is sent, and what is reopened would only lose its reason; shortly before, an aggregator that has
+    // read the chunk as closed may be completing the campaign.
+    if summary.state != ChunkState::Closed || ports.now() + LAST_CALL >= campaign.content.deadline {
         return Ok(0);
     }
     let chunk = summary.chunk(campaign.id);

@@ -583,6 +583,11 @@ impl ChunkLog {
     pub fn statuses(&self) -> Vec<RecipientStatus> {
         let index: HashMap<VendorId, usize> = self.recipients.iter().enumerate().map(|(i, r)| (r.id, i)).collect();
         let mut folds = vec![RecipientFold::NEW; self.recipients.len()];
+        for event in &self.events {
+            if let Some(i) = index.get(&event.recipient) {
+                folds[*i].note_loss(event);
+            }
+        }
         let mut attempts: Vec<&OutcomePack> = self.attempts.iter().collect();
         attempts.sort_by_key(|pack| (pack.attempt, pack.late, pack.wave, pack.at));
         for pack in attempts {
@@ -659,7 +664,21 @@ impl<'a> RecipientFold<'a> {
         lost: Vec::new(),
     };
 
+    /// Known first, because it decides what reopening a recipient means.
+    fn note_loss(&mut self, event: &'a DeliveryEvent) {
+        let lost = matches!(event.kind, EventKind::Rejected | EventKind::SoftBounced | EventKind::HardBounced);
+        if lost && !self.lost.contains(&event.message_id()) {
+            self.lost.push(event.message_id());
+        }
+    }
+
+    /// Whether the provider accepted the latest message and has not given it up.
+    fn is_under_way(&self) -> bool {
+        self.status.class == RecipientClass::Accepted && self.messages.last().is_some_and(|message| !self.lost.contains(message))
+    }
+
     fn attempt(&mut self, pack: &OutcomePack, outcome: &'a Outcome) {
+        let under_way = self.is_under_way();
         let status = &mut self.status;
         if let Some(id) = outcome.message_id.as_deref()
             && !self.messages.contains(&id)
@@ -673,6 +692,8 @@ impl<'a> RecipientFold<'a> {
         }
         status.in_flight = outcome.result == AttemptResult::Intended;
         match outcome.result {
+            // Decided before a late answer proved that the message had gone: there is nothing to send again.
+            AttemptResult::Reopened if under_way => {}
             // One that had been announced is tried by then; whether another attempt follows is for the record after it.
             AttemptResult::Intended => {}
             AttemptResult::Reopened => {
@@ -721,15 +742,12 @@ impl<'a> RecipientFold<'a> {
             }
         };
         let message = event.message_id();
-        if rank >= 3 && !self.lost.contains(&message) {
-            self.lost.push(message);
-        }
         if !message.is_empty() && !self.messages.contains(&message) && !self.stray.contains(&message) {
             self.stray.push(message);
         }
         let replaced = self.messages.contains(&message) && self.messages.last() != Some(&message);
         // A message that was given up and is waiting to be sent again is replaced by what comes.
-        let reopened = status.class == RecipientClass::Pending && self.messages.contains(&message);
+        let reopened = status.class == RecipientClass::Pending && self.messages.contains(&message) && self.lost.contains(&message);
         if rank > self.rank && !replaced && !reopened {
             self.rank = rank;
             status.class = class;

@@ -12,7 +12,7 @@ use domain::template::WhatsappContent;
 use jiff::{SignedDuration, Timestamp};
 use messaging::EmailProvider;
 use messaging::whatsapp::{ApprovedTemplate, NumberHealth};
-use runtime::{App, RecordError};
+use runtime::{App, RecordError, Var};
 use store::providers::{self as stored, ProviderState, Quota};
 
 use crate::providers::{WHATSAPP, of_channel, whatsapp};
@@ -148,8 +148,10 @@ async fn ask_ses(app: &App) -> Result<Quota, String> {
         standing.push("SANDBOX");
     }
     Ok(Quota {
-        // A rate below one a second is a sandbox's.
-        rate_per_second: limits.and_then(|limits| whole(limits.max_send_rate())).map(|rate| rate.max(1)),
+        // A rate below one a second is a sandbox's. The setting may keep this stack below what the account may do.
+        rate_per_second: limits
+            .and_then(|limits| whole(limits.max_send_rate()))
+            .map(|rate| rate.max(1).min(app.config().number(Var::SesMaxSendRate).unwrap_or(u32::MAX))),
         // -1 is no limit. <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendQuota.html>
         limit_24h: limits.and_then(|limits| whole(limits.max24_hour_send())),
         sent_24h: limits.and_then(|limits| whole(limits.sent_last24_hours())),

@@ -109,7 +109,7 @@ impl EmailProviderSecrets {
     /// # Errors
     /// When it is not of the documented form.
     pub fn parse(json: &str) -> Result<Self, InvalidSecret> {
-        serde_json::from_str(json).map_err(|_| InvalidSecret("is not a JSON object of strings"))
+        object(json)
     }
 
     /// SendGrid's API key.
@@ -161,6 +161,15 @@ pub(crate) fn sign(key: &[u8], message: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+/// Reads an object all of whose fields may be absent: an empty list would pass for one.
+fn object<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, InvalidSecret> {
+    const WRONG: InvalidSecret = InvalidSecret("is not a JSON object of strings");
+    if !json.trim_start().starts_with('{') {
+        return Err(WRONG);
+    }
+    serde_json::from_str(json).map_err(|_| WRONG)
+}
+
 /// The WhatsApp business account: a JSON object in Secrets Manager, of which every field may be absent or empty. Without access
 /// token and phone number id WhatsApp is not configured.
 #[derive(Clone, Default, Deserialize)]
@@ -186,7 +195,7 @@ impl WhatsappAccount {
     /// # Errors
     /// When it is not of the documented form.
     pub fn parse(json: &str) -> Result<Self, InvalidSecret> {
-        serde_json::from_str(json).map_err(|_| InvalidSecret("is not a JSON object of strings"))
+        object(json)
     }
 
     /// Access token and phone number id, if messages can be sent.

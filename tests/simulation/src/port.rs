@@ -175,22 +175,35 @@ impl Port {
     }
 
     /// [`store::chunks::store_folds`].
-    pub(crate) async fn store_folds(&self, folds: &[Fold]) -> Result<(), StoreError> {
+    pub(crate) async fn store_folds(&self, mut folds: Vec<Fold>) -> Result<(), StoreError> {
         let run = self.run;
-        self.call(|world| {
-            for Fold { chunk, log, items, counts } in folds {
-                let newest = world.seen.get(chunk).map_or(0, |(items, _)| *items);
-                if world.table.put_counts(*chunk, counts, *items).is_err() {
-                    continue;
+        while !folds.is_empty() {
+            let mut refused = Vec::new();
+            self.call(|world| {
+                refused.clear();
+                for Fold { chunk, log, items, counts } in &folds {
+                    let newest = world.seen.get(chunk).map_or(0, |(items, _)| *items);
+                    if world.table.put_counts(*chunk, counts, *items).is_err() {
+                        refused.push((*chunk, *items));
+                        continue;
+                    }
+                    world.say(|| format!("[{run}] folded {chunk:?} of {items} items: {counts:?}"));
+                    if *items >= newest {
+                        world.observe(*chunk, log, *items);
+                    }
                 }
-                world.say(|| format!("[{run}] folded {chunk:?} of {items} items: {counts:?}"));
-                if *items >= newest {
-                    world.observe(*chunk, log, *items);
+                Ok(())
+            })
+            .await?;
+            folds.clear();
+            for (chunk, items) in refused {
+                let fold = self.read_fold(chunk).await?;
+                if fold.items > items {
+                    folds.push(fold);
                 }
             }
-            Ok(())
-        })
-        .await
+        }
+        Ok(())
     }
 
     /// Suppresses an address; the first reason stays.
@@ -301,8 +314,8 @@ fn goes_back(before: Seen, after: Seen) -> bool {
         RecipientClass::Bounced => 6,
     };
     let forgets = (before.responded && !after.responded) || (before.complained && !after.complained) || after.messages < before.messages;
-    // Of two messages, because one was sent again, the one nobody knew of may have got further.
-    let another = after.reopened > 0 && after.known > before.known;
+    // Of two messages, because one was sent again, one may have got further, and may come back after all.
+    let another = after.reopened > 0 && after.known > 1;
     after.reopened <= before.reopened && (forgets || (rank(after) < rank(before) && !another))
 }
 
@@ -527,7 +540,7 @@ impl Table for Port {
     async fn fold(&self, chunk: ChunkRef) -> Result<Counts, StoreError> {
         let fold = self.read_fold(chunk).await?;
         let counts = fold.counts.clone();
-        self.store_folds(&[fold]).await?;
+        self.store_folds(vec![fold]).await?;
         Ok(counts)
     }
 

@@ -358,7 +358,7 @@ impl Table {
     pub(crate) fn put_counts(&mut self, chunk: ChunkRef, counts: &Counts, items: u32) -> Result<(), StoreError> {
         let fault = self.fault;
         let summary = &mut self.chunk(chunk).map_err(|_| REFUSED)?.summary;
-        if summary.folded_items > items && fault != Fault::OlderFoldWins {
+        if summary.folded_items >= items && fault != Fault::OlderFoldWins {
             return Err(REFUSED);
         }
         summary.counts = counts.clone();

@@ -95,7 +95,7 @@ async fn aggregate(port: &Port, touched: Vec<Touched>) -> Result<(), Error> {
     for chunk in folds {
         read.push(port.read_fold(chunk).await?);
     }
-    port.store_folds(&read).await?;
+    port.store_folds(read).await?;
     for campaign in campaigns {
         delivery::advance(port, campaign).await?;
     }

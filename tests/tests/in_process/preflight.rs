@@ -1,7 +1,5 @@
 //! What would come of a campaign: preflight, and what *execute* makes of it.
 
-use std::time::Instant;
-
 use campaigns::{create, execute, preflight};
 use domain::VendorId;
 use domain::delivery::Channel;
@@ -266,31 +264,4 @@ async fn a_viewer_reads_no_preflight_and_a_lost_quota_is_a_warning() {
     let shown = report(&manager, &path).await;
     assert_eq!(codes(&shown["warnings"]), ["quota_unknown"]);
     assert_eq!(shown["channels"][0]["accounts"][0]["per_second"], 14, "the setting");
-}
-
-/// How long a large audience takes: `PREFLIGHT_VENDORS=100000 cargo nextest run --run-ignored only -p tests large_audience`.
-#[tokio::test]
-#[ignore = "measures"]
-async fn a_large_audience_is_walked_in_time() {
-    let count: u32 = std::env::var("PREFLIGHT_VENDORS")
-        .ok()
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(10_000);
-    let app = TestApp::start().await;
-    for number in 0..count {
-        let email = format!("v{number}@kaveri.example");
-        let phone = format!("98{number:08}");
-        vendor(&app, &format!("V-{number}"), &[("email", &email), ("phone_number", &phone)]).await;
-    }
-    let meta = meta(&app, NumberHealth::default()).await;
-    let manager = app.as_role(Role::CampaignManager).await;
-    let email = email_template(&manager, "{{ city }}").await;
-    let whatsapp = whatsapp_template(&manager, &["{{ company_name }}"]).await;
-    let path = campaign(&manager, json!({ "template_id": email, "whatsapp_template_id": whatsapp })).await;
-    let started = Instant::now();
-    let shown = report(&manager, &path).await;
-    let took = started.elapsed();
-    assert_eq!(shown["audience"], count, "{shown}");
-    eprintln!("preflight of {count} vendors, two channels: {took:?}");
-    meta.shutdown().await;
 }

@@ -1,4 +1,5 @@
 //! Recipients of a campaign: listed, filtered, exported, resolved by an operator; and what status says of its channels.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics with the place")]
 
 use campaigns::{create, execute, export_recipients, ledger, pause, recipients, resolve, status};
 use domain::delivery::{AttemptResult, Channel, DeliveryEvent, EventKind, Outcome, OutcomePack, Recipient};
