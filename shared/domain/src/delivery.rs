@@ -653,6 +653,8 @@ struct RecipientFold<'a> {
     stray: Vec<&'a str>,
     /// Messages the provider gave up or returned.
     lost: Vec<&'a str>,
+    /// How many of `messages` were known when somebody last decided to send again.
+    before_reopened: usize,
 }
 
 impl<'a> RecipientFold<'a> {
@@ -662,6 +664,7 @@ impl<'a> RecipientFold<'a> {
         messages: Vec::new(),
         stray: Vec::new(),
         lost: Vec::new(),
+        before_reopened: 0,
     };
 
     /// Known first, because it decides what reopening a recipient means.
@@ -697,6 +700,7 @@ impl<'a> RecipientFold<'a> {
             // One that had been announced is tried by then; whether another attempt follows is for the record after it.
             AttemptResult::Intended => {}
             AttemptResult::Reopened => {
+                self.before_reopened = self.messages.len();
                 status.attempts = 0;
                 status.class = RecipientClass::Pending;
                 status.reason.clone_from(&outcome.reason);
@@ -746,8 +750,8 @@ impl<'a> RecipientFold<'a> {
             self.stray.push(message);
         }
         let replaced = self.messages.contains(&message) && self.messages.last() != Some(&message);
-        // A message that was given up and is waiting to be sent again is replaced by what comes.
-        let reopened = status.class == RecipientClass::Pending && self.messages.contains(&message) && self.lost.contains(&message);
+        // A message that was given up and was to be sent again is replaced by what came of that, even if nobody knows what.
+        let reopened = self.messages[..self.before_reopened].contains(&message) && self.lost.contains(&message);
         if rank > self.rank && !replaced && !reopened {
             self.rank = rank;
             status.class = class;
@@ -767,6 +771,7 @@ impl<'a> RecipientFold<'a> {
             messages,
             stray,
             lost,
+            before_reopened: _,
         } = self;
         status.message_id = messages.last().or(stray.first()).map(|id| (*id).to_owned());
         status.messages = u32::try_from(messages.len()).unwrap_or(u32::MAX);

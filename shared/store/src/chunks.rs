@@ -715,8 +715,23 @@ pub async fn store_folds(store: &Store, folds: &[Fold]) -> Result<(), StoreError
         let Transaction::Refused(reasons) = store.transact(writes).await? else {
             break;
         };
-        let mut write = 0..;
-        folds.retain(|_| !write.next().is_some_and(|write| Transaction::failed_at(&reasons, write)));
+        let (mut refused, mut others) = (Vec::new(), Vec::new());
+        for (write, fold) in folds.into_iter().enumerate() {
+            if Transaction::failed_at(&reasons, write) {
+                refused.push(fold);
+            } else {
+                others.push(fold);
+            }
+        }
+        folds = others;
+        for fold in refused {
+            // What was stored meanwhile may be a sender's counts, which know of its own outcomes and not of an event that came while
+            // it was sending: both have seen as many items, and neither all.
+            let newer = read_fold(store, fold.chunk).await?;
+            if newer.items > fold.items {
+                folds.push(newer);
+            }
+        }
     }
     Ok(())
 }
@@ -726,8 +741,9 @@ fn put_fold(store: &Store, fold: &Fold) -> Result<TransactWriteItem, StoreError>
         .table_name(&store.table)
         .set_key(Some(key_item(fold.chunk.summary())))
         .update_expression("SET #counts = :counts, folded_items = :items")
-        // Race: two folds of one chunk finish in the wrong order. Items are never removed, so the fold that saw more is newer.
-        .condition_expression("attribute_exists(pk) AND folded_items <= :items")
+        // Race: two folds of one chunk finish in the wrong order. Items are never removed, so the fold that saw more is newer. Of as
+        // many items there may be other counts: a sender's.
+        .condition_expression("attribute_exists(pk) AND folded_items < :items")
         .expression_attribute_names("#counts", "counts")
         .expression_attribute_values(":counts", serde_dynamo::to_attribute_value(&fold.counts).map_err(StoreError::encoding)?)
         .expression_attribute_values(":items", n(fold.items))

@@ -1,7 +1,8 @@
 //! The table in memory: what each call of `store` to DynamoDB does, with the same conditions, as one indivisible step.
 //!
 //! A function of `store` that makes several calls is several functions here; [`Port`](super::port::Port) puts them together, and lets the
-//! world go on in between. `tests/tests/simulation.rs` compares all of it with the real functions on a real DynamoDB API.
+//! world go on in between. The conditions are those
+//! written in `store`, kept in step by reading.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
