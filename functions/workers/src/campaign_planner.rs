@@ -29,7 +29,7 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
     let work: CampaignMessage = message.json()?;
     let live = Live::new(app, &message.correlation_id, BUDGET)?;
     match &work.task {
-        Task::Plan | Task::PlanFrom { .. } => delivery::plan(&live, &work).await.map(|_| ()),
+        Task::Plan | Task::PlanFrom { .. } => delivery::plan(&live, &work).await,
         Task::Resume { scope, by } => delivery::resume(&live, work.campaign_id, *scope, by).await,
         Task::Reconcile => delivery::reconcile(&live, work.campaign_id).await,
     }

@@ -8,7 +8,7 @@ use store::StoreError;
 use store::chunks::{ChunkState, ChunkSummary};
 
 use crate::halt::halt;
-use crate::ports::{Error, Ports};
+use crate::ports::{Error, Ports, find};
 
 /// Moves a campaign to `collecting` when everything is sent, to `completed` when nothing more can come or its deadline has passed
 /// and the ledger balances, and halts it when too much bounces or annoys.
@@ -16,10 +16,8 @@ use crate::ports::{Error, Ports};
 /// # Errors
 /// When the table cannot be reached.
 pub async fn advance(ports: &impl Ports, id: CampaignId) -> Result<(), Error> {
-    let campaign = match ports.campaign(id).await {
-        Ok(campaign) => campaign,
-        Err(StoreError::NotFound) => return Ok(()),
-        Err(error) => return Err(error.into()),
+    let Some(campaign) = find(ports, id).await? else {
+        return Ok(());
     };
     if !campaign.state.allows_sending() {
         return Ok(());

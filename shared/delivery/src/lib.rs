@@ -17,7 +17,7 @@ mod send;
 
 pub use advance::advance;
 pub use halt::halt;
-pub use plan::{Progress, plan};
+pub use plan::plan;
 pub use ports::{Audience, Clock, Error, Messages, Ports, Provider, Queue, Stretch, Style, Table};
 pub use reconcile::reconcile;
 pub use resume::{pending_or_closed, resume};

@@ -11,37 +11,25 @@ use store::chunks::{ChunkState, PLAN_BATCH, Planned, PlannedChunk};
 use store::{ChunkRef, StoreError};
 
 use crate::advance::advance;
-use crate::ports::{Error, Ports};
-
-/// How far planning got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// Everyone is in a chunk, or there is nothing to plan.
-    Complete,
-    /// Time ran out, and a message to go on was sent; or the campaign was paused or cancelled under way.
-    Unfinished,
-}
+use crate::ports::{Error, Ports, find};
 
 /// Takes a plan as far as time allows.
 ///
 /// # Errors
 /// When the table or the queue cannot be reached. Repeating it is harmless.
-pub async fn plan(ports: &impl Ports, message: &CampaignMessage) -> Result<Progress, Error> {
-    let campaign = match ports.campaign(message.campaign_id).await {
-        Ok(campaign) => campaign,
-        // A draft deleted after an *execute* that lost the race: nothing to plan.
-        Err(StoreError::NotFound) => return Ok(Progress::Complete),
-        Err(error) => return Err(error.into()),
+pub async fn plan(ports: &impl Ports, message: &CampaignMessage) -> Result<(), Error> {
+    let Some(campaign) = find(ports, message.campaign_id).await? else {
+        return Ok(());
     };
     if campaign.planned_at.is_some() {
         // The planner before us may have died between the last writes of a complete plan: each of them may be repeated.
         if matches!(campaign.state, CampaignState::Planning | CampaignState::Sending) {
             finish(ports, &campaign).await?;
         }
-        return Ok(Progress::Complete);
+        return Ok(());
     }
     if campaign.state != CampaignState::Planning {
-        return Ok(Progress::Unfinished);
+        return Ok(());
     }
     for channel in campaign.content.first_channels() {
         let from = match &message.task {
@@ -55,11 +43,10 @@ pub async fn plan(ports: &impl Ports, message: &CampaignMessage) -> Result<Progr
             // Out of time, or no longer to be planned: then the next run sees that and stops.
             let task = Task::PlanFrom { channel, read_through };
             ports.enqueue_campaign(&CampaignMessage::new(campaign.id, task)).await?;
-            return Ok(Progress::Unfinished);
+            return Ok(());
         }
     }
-    finish(ports, &campaign).await?;
-    Ok(Progress::Complete)
+    finish(ports, &campaign).await
 }
 
 /// Plans one channel; gives how far it has read where time runs out.

@@ -3,7 +3,7 @@
 use domain::CampaignId;
 use domain::VendorId;
 use domain::campaign::{Audience as Filter, Campaign, CampaignState};
-use domain::delivery::{Channel, ChunkLog, Counts, OutcomePack, Recipient};
+use domain::delivery::{Channel, ChunkLog, OutcomePack, Recipient};
 use domain::work::CampaignMessage;
 use jiff::{SignedDuration, Timestamp};
 use messaging::EntryResult;
@@ -20,6 +20,15 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub trait Ports: Clock + Table + Audience + Queue + Messages + Sync {}
 
 impl<T: Clock + Table + Audience + Queue + Messages + Sync> Ports for T {}
+
+/// The campaign; `None` for a draft that was deleted while a message about it was under way.
+pub(crate) async fn find(ports: &impl Ports, id: CampaignId) -> Result<Option<Campaign>, Error> {
+    match ports.campaign(id).await {
+        Ok(campaign) => Ok(Some(campaign)),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
 
 /// Time and chance.
 pub trait Clock {
@@ -98,9 +107,6 @@ pub trait Table {
 
     /// [`store::chunks::set_escalated`].
     fn set_escalated(&self, chunk: ChunkRef, escalated: u32) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// [`store::chunks::fold`].
-    fn fold(&self, chunk: ChunkRef) -> impl Future<Output = Result<Counts, StoreError>> + Send;
 
     /// [`store::gcra::reserve`].
     fn reserve(&self, rate: Rate<'_>, units: u32) -> impl Future<Output = Result<Reservation, StoreError>> + Send;

@@ -9,11 +9,11 @@ use domain::delivery::{Channel, Recipient, RecipientClass, RecipientStatus, UNKN
 use domain::work::{CampaignMessage, Task};
 use jiff::SignedDuration;
 use messaging::classify::is_due_next_day;
+use store::ChunkRef;
 use store::chunks::{ChunkState, ChunkSummary, Planned, PlannedChunk};
-use store::{ChunkRef, StoreError};
 
 use crate::advance::advance;
-use crate::ports::{Error, Ports};
+use crate::ports::{Error, Ports, find};
 use crate::resume::{enqueue, reopen};
 
 /// A campaign none of whose chunks was touched for so long has lost its messages: longer than a queue can delay one.
@@ -28,10 +28,8 @@ const MAX_MESSAGES: u32 = 3;
 /// # Errors
 /// When the table or the queue cannot be reached. Repeating it is harmless.
 pub async fn reconcile(ports: &impl Ports, id: CampaignId) -> Result<(), Error> {
-    let campaign = match ports.campaign(id).await {
-        Ok(campaign) => campaign,
-        Err(StoreError::NotFound) => return Ok(()),
-        Err(error) => return Err(error.into()),
+    let Some(campaign) = find(ports, id).await? else {
+        return Ok(());
     };
     if !campaign.state.allows_sending() {
         return Ok(());

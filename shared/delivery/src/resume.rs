@@ -5,10 +5,9 @@ use domain::campaign::{Campaign, CampaignState};
 use domain::delivery::{AttemptResult, Outcome, OutcomePack, RecipientClass, RecipientStatus};
 use domain::work::{CampaignMessage, Scope, Task};
 use jiff::SignedDuration;
-use store::StoreError;
 use store::chunks::{ChunkState, ChunkSummary};
 
-use crate::ports::{Error, Ports};
+use crate::ports::{Error, Ports, find};
 
 /// Nobody is reopened so shortly before the deadline: twice as long as any worker runs.
 const LAST_CALL: SignedDuration = SignedDuration::from_mins(2);
@@ -31,10 +30,8 @@ pub fn pending_or_closed(campaign: &Campaign, summaries: &[ChunkSummary]) -> Cam
 /// # Errors
 /// When the table or the queue cannot be reached. Repeating it reopens nobody twice.
 pub async fn resume(ports: &impl Ports, id: CampaignId, scope: Scope, by: &str) -> Result<(), Error> {
-    let campaign = match ports.campaign(id).await {
-        Ok(campaign) => campaign,
-        Err(StoreError::NotFound) => return Ok(()),
-        Err(error) => return Err(error.into()),
+    let Some(campaign) = find(ports, id).await? else {
+        return Ok(());
     };
     if !campaign.state.allows_sending() {
         return Ok(());

@@ -4,18 +4,20 @@ use std::time::{Duration, Instant};
 
 use delivery::{Audience, Clock, Error, Messages, Provider, Queue, Stretch, Table};
 use domain::campaign::{Audience as Filter, Campaign, CampaignState};
-use domain::delivery::{AttemptResult, Channel, ChunkLog, Counts, OutcomePack, Recipient};
+use domain::delivery::{AttemptResult, Channel, ChunkLog, OutcomePack, Recipient};
 use domain::suppression::{SuppressionReason, SuppressionSource};
 use domain::work::{CampaignMessage, ChunkMessage};
 use domain::{CampaignId, VendorId};
 use jiff::{SignedDuration, Timestamp};
 use messaging::EntryResult;
+use messaging::whatsapp::{OutgoingWhatsapp, WhatsApp};
 use runtime::{App, Metrics, Outgoing, Var};
 use store::chunks::{self, ChunkState, ChunkSummary, Claim, Ending, Planned, PlannedChunk, SendCheck, SendQuestion};
 use store::gcra::{self, Rate, Reservation};
 use store::providers::ProviderState;
 use store::suppressions::{self, Suppression};
 use store::{ChunkRef, Store, StoreError, audience, campaigns};
+use tokio::sync::OnceCell;
 use ulid::Ulid;
 
 use crate::message::{Compiled, Message};
@@ -28,6 +30,8 @@ pub struct Live<'a> {
     store: &'a Store,
     correlation_id: &'a str,
     until: Instant,
+    /// One client for all waves of a chunk: each would shake hands again.
+    whatsapp: OnceCell<WhatsApp>,
 }
 
 impl<'a> Live<'a> {
@@ -41,7 +45,13 @@ impl<'a> Live<'a> {
             store: app.store()?,
             correlation_id,
             until: Instant::now() + budget,
+            whatsapp: OnceCell::new(),
         })
+    }
+
+    async fn send_whatsapp(&self, messages: &[&OutgoingWhatsapp]) -> Result<Vec<EntryResult>, Error> {
+        let client = self.whatsapp.get_or_try_init(|| providers::whatsapp(self.app)).await?;
+        Ok(providers::send_whatsapp(client, messages).await)
     }
 
     const fn queue(channel: Channel) -> Var {
@@ -133,10 +143,6 @@ impl Table for Live<'_> {
 
     async fn set_escalated(&self, chunk: ChunkRef, escalated: u32) -> Result<(), StoreError> {
         chunks::set_escalated(self.store, chunk, escalated).await
-    }
-
-    async fn fold(&self, chunk: ChunkRef) -> Result<Counts, StoreError> {
-        chunks::fold(self.store, chunk).await
     }
 
     async fn reserve(&self, rate: Rate<'_>, units: u32) -> Result<Reservation, StoreError> {
@@ -234,7 +240,7 @@ impl Messages for Live<'_> {
         let sent = if whatsapps.is_empty() {
             providers::send_email(self.app, provider.name, &emails).await
         } else {
-            providers::send_whatsapp(self.app, &whatsapps).await
+            self.send_whatsapp(&whatsapps).await
         };
         sent.unwrap_or_else(|error| {
             tracing::error!(provider = provider.name, %error, "the provider is not set up");

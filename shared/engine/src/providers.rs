@@ -137,13 +137,9 @@ pub async fn whatsapp(app: &App) -> Result<WhatsApp, RecordError> {
 }
 
 /// Hands WhatsApp messages to Meta, one call each, ten at once.
-///
-/// # Errors
-/// When the account is not configured: nothing was sent.
-pub async fn send_whatsapp(app: &App, messages: &[&OutgoingWhatsapp]) -> Result<Vec<EntryResult>, RecordError> {
-    let client = whatsapp(app).await?;
+pub async fn send_whatsapp(client: &WhatsApp, messages: &[&OutgoingWhatsapp]) -> Vec<EntryResult> {
     let messages: Vec<OutgoingWhatsapp> = messages.iter().map(|message| (*message).clone()).collect();
-    Ok(client.send_wave(&messages).await)
+    client.send_wave(&messages).await
 }
 
 #[cfg(test)]

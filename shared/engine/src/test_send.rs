@@ -272,7 +272,8 @@ async fn hand_over(app: &App, message: &Message) -> Result<(String, EntryResult)
     };
     match message {
         Message::Whatsapp(whatsapp) => {
-            let results = providers::send_whatsapp(app, &[whatsapp.as_ref()]).await?;
+            let client = providers::whatsapp(app).await?;
+            let results = providers::send_whatsapp(&client, &[whatsapp.as_ref()]).await;
             Ok((providers::WHATSAPP.to_owned(), results.into_iter().next().unwrap_or_else(no_answer)))
         }
         Message::Email(email) => {

@@ -537,13 +537,6 @@ impl Table for Port {
         self.settle(|world| world.table.set_escalated(chunk, escalated)).await
     }
 
-    async fn fold(&self, chunk: ChunkRef) -> Result<Counts, StoreError> {
-        let fold = self.read_fold(chunk).await?;
-        let counts = fold.counts.clone();
-        self.store_folds(vec![fold]).await?;
-        Ok(counts)
-    }
-
     async fn reserve(&self, rate: Rate<'_>, units: u32) -> Result<Reservation, StoreError> {
         let now = self.now();
         self.call(|world| {

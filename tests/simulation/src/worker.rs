@@ -29,7 +29,7 @@ pub(crate) async fn handle(port: Port, body: Body) -> bool {
 
 async fn handle_campaign(port: &Port, message: &CampaignMessage) -> Result<(), Error> {
     match &message.task {
-        Task::Plan | Task::PlanFrom { .. } => delivery::plan(port, message).await.map(|_| ()),
+        Task::Plan | Task::PlanFrom { .. } => delivery::plan(port, message).await,
         Task::Resume { scope, by } => delivery::resume(port, message.campaign_id, *scope, by).await,
         Task::Reconcile => delivery::reconcile(port, message.campaign_id).await,
     }
