@@ -16,6 +16,7 @@ pub fn routes() -> Vec<&'static Route> {
     routes.extend(imports::ROUTES);
     routes.extend(public::ROUTES);
     routes.extend(responses::ROUTES);
+    routes.extend(segments::ROUTES);
     routes.extend(suppressions::ROUTES);
     routes.extend(system::ROUTES);
     routes.extend(templates::ROUTES);
@@ -54,6 +55,7 @@ pub fn openapi() -> Value {
     for part in [
         users::Docs::openapi(),
         vendors::Docs::openapi(),
+        segments::Docs::openapi(),
         imports::Docs::openapi(),
         templates::Docs::openapi(),
         campaigns::Docs::openapi(),

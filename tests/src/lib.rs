@@ -1,6 +1,7 @@
 //! What the tests and benchmarks stand on: the local stack and the simulators of the providers.
 
 pub mod bench;
+pub mod cashfree_simulator;
 pub mod catalogue;
 pub mod crash_matrix;
 pub mod demo;
@@ -16,6 +17,6 @@ pub mod smtp_server;
 /// # Panics
 /// When the cryptography library offers no version of TLS.
 pub fn http() -> reqwest::ClientBuilder {
-    let tls = messaging::https::tls().unwrap_or_else(|error| panic!("no TLS: {error}"));
+    let tls = outbound::https::tls().unwrap_or_else(|error| panic!("no TLS: {error}"));
     reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls)
 }

@@ -323,11 +323,11 @@ async fn a_vendor_whose_code_changes_under_the_planner_is_asked_once() {
     let raw = RawVendor {
         vendor_code: Some("Z-1".to_owned()),
         company_name: Some("Moved".to_owned()),
-        email: Some("vendor1@example.in".to_owned()),
+        emails: vec!["vendor1@example.in".to_owned()],
         ..RawVendor::default()
     };
     let (profile, _) = VendorProfile::parse(raw).unwrap();
-    vendors::replace_profile(harness.store().unwrap(), &seeded[0], profile, harness.app().now())
+    vendors::replace_profile(harness.store().unwrap(), &seeded[0], profile, harness.by())
         .await
         .unwrap();
     harness.send_plan(campaign);
@@ -833,16 +833,15 @@ async fn who_is_asked_is_settled_by_the_plan() {
     let page = vendors::list_by_code(store, &store::PageRequest { limit: 10, after: None })
         .await
         .unwrap();
-    let now = harness.app().now();
     let raw = RawVendor {
         vendor_code: Some("V-00001".to_owned()),
         company_name: Some("Renamed".to_owned()),
-        email: Some("moved@example.in".to_owned()),
+        emails: vec!["moved@example.in".to_owned()],
         ..RawVendor::default()
     };
     let (profile, _) = VendorProfile::parse(raw).unwrap();
-    vendors::replace_profile(store, &page.items[0], profile, now).await.unwrap();
-    vendors::remove(store, &page.items[1], now).await.unwrap();
+    vendors::replace_profile(store, &page.items[0], profile, harness.by()).await.unwrap();
+    vendors::remove(store, &page.items[1], harness.by()).await.unwrap();
     assert!(matches!(vendors::get(store, page.items[1].id).await, Err(StoreError::NotFound)));
     harness.drain().await.unwrap();
     check(&harness, campaign, &[(RecipientClass::Delivered, 3)]).await;

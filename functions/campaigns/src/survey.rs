@@ -10,6 +10,7 @@ use domain::template::VARIABLES;
 use domain::vendor_record::Vendor;
 use futures::future::try_join_all;
 use messaging::{CampaignContext, RenderError, Variables};
+use runtime::problem::invalid;
 use runtime::{ApiError, App};
 use store::audience::{self, Stretch};
 use store::{Store, StoreError, suppressions};
@@ -35,19 +36,27 @@ pub(crate) async fn survey(app: &App, campaign: &Campaign, checks: &Checks, unti
     let channels = content.channels();
     let mut survey = Survey::new(content);
     let mut gaps = Gaps::new(campaign, checks);
-    let mut stretch = audience::walk(store, &content.audience, None).await?;
+    let audience = &match audience::resolve(store, &content.audience).await {
+        Ok(audience) => audience,
+        Err(StoreError::NotFound) => {
+            let message = "the segment was deleted: choose another audience";
+            return Err(invalid("audience.segment_id", "", "segment_gone", message));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut stretch = audience::walk(store, audience, None).await?;
     loop {
         // The next page is on its way while the addresses of this one are looked up.
         let next = async {
             match (&stretch.next, until) {
-                (Some(place), Until::End) => audience::walk(store, &content.audience, Some(place)).await.map(Some),
+                (Some(place), Until::End) => audience::walk(store, audience, Some(place)).await.map(Some),
                 _ => Ok(None),
             }
         };
         let (suppressed, next) = tokio::try_join!(suppressed(store, &channels, &stretch), next)?;
         for (vendor, _) in &stretch.vendors {
             survey.add(vendor, |channel| {
-                let reason = address(vendor, channel).map(|address| suppressed.get(&(channel, address.to_owned())));
+                let reason = vendor.profile.address(channel).map(|address| suppressed.get(&(channel, address.to_owned())));
                 match reason {
                     None => Reach::NoAddress,
                     Some(Some(reason)) => Reach::Suppressed((*reason).to_owned()),
@@ -64,15 +73,8 @@ pub(crate) async fn survey(app: &App, campaign: &Campaign, checks: &Checks, unti
         }
         stretch = match next {
             Some(next) => next,
-            None => audience::walk(store, &content.audience, Some(&place)).await?,
+            None => audience::walk(store, audience, Some(&place)).await?,
         };
-    }
-}
-
-fn address(vendor: &Vendor, channel: Channel) -> Option<&str> {
-    match channel {
-        Channel::Email => vendor.profile.email.as_ref().map(|email| email.as_str()),
-        Channel::Whatsapp => vendor.profile.phone_number.as_ref().map(|phone| phone.as_str()),
     }
 }
 
@@ -80,7 +82,7 @@ fn address(vendor: &Vendor, channel: Channel) -> Option<&str> {
 async fn suppressed(store: &Store, channels: &[Channel], stretch: &Stretch) -> Result<HashMap<(Channel, String), &'static str>, StoreError> {
     let mut calls = Vec::new();
     for channel in channels {
-        let of_channel = stretch.vendors.iter().filter_map(|(vendor, _)| address(vendor, *channel));
+        let of_channel = stretch.vendors.iter().filter_map(|(vendor, _)| vendor.profile.address(*channel));
         let addresses: Vec<String> = of_channel.map(str::to_owned).collect();
         for call in addresses.chunks(CALL) {
             let (channel, call) = (*channel, call.to_vec());

@@ -54,6 +54,9 @@ async fn answer(app: &App, request: &Request) -> Result<Response, ApiError> {
     let organisation = app.config().get(Var::OrganisationName)?;
     let asking = asking::asking(app, request).await?;
     if asking.asked.answer.is_some() {
+        if asking.campaign.content.audience.once_per_pan {
+            store::responses::apply_to_pan(app.store()?, asking.link.vendor, asking.campaign.root()).await?;
+        }
         return answered_before(request, organisation, &asking);
     }
     asking.is_open(app)?;
@@ -74,7 +77,13 @@ async fn answer(app: &App, request: &Request) -> Result<Response, ApiError> {
         source_hash: source_hash(&asking, &request.source_ip),
     };
     let store = app.store()?;
-    match store::responses::submit(store, &answer, asking.campaign.root(), &asking.asked.chunks, app.new_ulid()).await? {
+    let submitted = store::responses::submit(store, &answer, asking.campaign.root(), &asking.asked.chunks, app.new_ulid()).await?;
+    if asking.campaign.content.audience.once_per_pan {
+        // After the answer, not with it: a hundred codes do not fit one transaction. Should this fail, the vendor sees an error, and
+        // sending the form again comes here again; what was applied is recognised.
+        store::responses::apply_to_pan(store, asking.link.vendor, asking.campaign.root()).await?;
+    }
+    match submitted {
         Submitted::Accepted if pages::wants_json(request) => receipt(&answer),
         Submitted::Accepted => pages::thanks(organisation, &asking, &answer),
         // Answered between our read and our write: read again for the date.

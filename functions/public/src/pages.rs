@@ -121,7 +121,7 @@ pub(crate) fn on_record(asking: &Asking) -> RawDeclaration {
     let profile = &asking.vendor.profile;
     RawDeclaration {
         udyam_number: profile.udyam_number.as_ref().map(|udyam| udyam.as_str().to_owned()).unwrap_or_default(),
-        gstins: profile.gst_number.as_ref().map(|gstin| gstin.as_str().to_owned()).unwrap_or_default(),
+        gstins: profile.gst_numbers.iter().map(|gstin| gstin.as_str()).collect::<Vec<_>>().join(", "),
         ..RawDeclaration::default()
     }
 }

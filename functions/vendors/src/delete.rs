@@ -4,6 +4,8 @@ use domain::user::Permission;
 use http::Method;
 use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 
+use crate::wire::by;
+
 /// The route.
 pub static ROUTE: Route = Route::new(
     "vendors-delete",
@@ -22,6 +24,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let store = app.store()?;
     let seen = store::vendors::get(store, request.id("id")?).await?;
     request.if_match(seen.version)?;
-    store::vendors::remove(store, &seen, app.now()).await?;
+    let caller = request.caller()?.id().to_string();
+    store::vendors::remove(store, &seen, by(app, &caller)).await?;
     Ok(respond::no_content())
 }

@@ -3,9 +3,10 @@
 use domain::user::Permission;
 use domain::vendor::{RawVendor, VendorProfile};
 use http::Method;
+use runtime::problem::invalid;
 use runtime::{Access, ApiError, App, Request, Response, Route, extract, respond};
 
-use crate::wire::VendorResponse;
+use crate::wire::{VendorResponse, by};
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -20,15 +21,20 @@ pub static ROUTE: Route = Route::new(
 #[utoipa::path(put, path = "/api/v1/vendors/{id}", operation_id = "vendors-update", tag = "vendors", request_body = RawVendor,
     params(("id" = String, Path, description = "vnd_…"), ("If-Match" = Option<String>, Header, description = "ETag of the version you read")),
     responses((status = 200, description = "The vendor as it is now", body = VendorResponse), (status = 409, description = "The code is taken"),
-        (status = 412, description = "It changed since you read it")),
+        (status = 412, description = "It changed since you read it"), (status = 422, description = "A field is wrong, or names a status")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let raw: RawVendor = extract::json(&request)?;
+    if let Some(status) = &raw.msme_status {
+        let message = "the status changes by evidence only: add it with POST /api/v1/vendors/{id}/status, and leave this field out";
+        return Err(invalid("msme_status", status, "not_here", message));
+    }
     let (profile, warnings) = VendorProfile::parse(raw)?;
     let store = app.store()?;
     let seen = store::vendors::get(store, request.id("id")?).await?;
     request.if_match(seen.version)?;
-    let vendor = store::vendors::replace_profile(store, &seen, profile, app.now()).await?;
+    let caller = request.caller()?.id().to_string();
+    let vendor = store::vendors::replace_profile(store, &seen, profile, by(app, &caller)).await?;
     let version = vendor.version;
     respond::versioned(&VendorResponse::new(vendor, warnings), version)
 }

@@ -3,7 +3,11 @@
 use domain::vendor::{MsmeStatus, VendorProfile, VendorWarning};
 use domain::vendor_record::Vendor;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use runtime::problem::invalid;
+use runtime::{ApiError, App, Request};
 use serde::Serialize;
+use store::vendors::By;
 use utoipa::ToSchema;
 
 /// A vendor.
@@ -15,6 +19,9 @@ pub struct VendorResponse {
     profile: VendorProfile,
     /// Current MSME status; `unknown` until there is evidence.
     msme_status: MsmeStatus,
+    /// When the vendor was deleted; only where a deleted one is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<Timestamp>,
     /// When the vendor was created.
     created_at: Timestamp,
     /// When it last changed.
@@ -31,6 +38,7 @@ impl VendorResponse {
             profile,
             msme_status,
             origin: _,
+            deleted_at,
             created_at,
             updated_at,
             version: _,
@@ -39,6 +47,7 @@ impl VendorResponse {
             id: id.to_string(),
             profile,
             msme_status,
+            deleted_at,
             created_at,
             updated_at,
             warnings,
@@ -50,4 +59,22 @@ impl From<Vendor> for VendorResponse {
     fn from(vendor: Vendor) -> Self {
         Self::new(vendor, Vec::new())
     }
+}
+
+/// Who is asking, for the vendor's history.
+pub(crate) fn by<'a>(app: &App, who: &'a str) -> By<'a> {
+    By {
+        who,
+        at: app.now(),
+        entry: app.new_ulid(),
+    }
+}
+
+/// A date of the query.
+pub(crate) fn date(request: &Request, name: &'static str) -> Result<Option<Date>, ApiError> {
+    let parse = |text: &str| {
+        text.parse::<Date>()
+            .map_err(|_| invalid(name, text, "date_invalid", "this is no date: write it as 2025-03-31"))
+    };
+    request.query(name).map(parse).transpose()
 }

@@ -14,7 +14,7 @@ use imports::{ImportMessage, files};
 use runtime::{App, Message, Metrics, RecordError, RecordFailure, Var, Worker};
 use store::StoreError;
 use store::imports::{Import, ImportCounts, ImportState, RowError, SHOWN_ERRORS};
-use store::vendors::{CREATE_BATCH, Created};
+use store::vendors::{By, Created, NewVendor};
 
 /// The worker.
 pub static WORKER: Worker = Worker {
@@ -22,6 +22,9 @@ pub static WORKER: Worker = Worker {
     needs: &[Var::TableName, Var::BucketName],
     handler: |app, messages| Box::pin(handle(app, messages)),
 };
+
+/// Vendors checked before they are stored together.
+const CREATE_BATCH: usize = 45;
 
 /// Often enough for a person who watches.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -161,7 +164,7 @@ struct Run<'a> {
     /// Rows that were checked and not yet counted, in the file's order, which is the order of the rejects.
     waiting: Vec<(Row, Verdict)>,
     /// The vendors of the waiting rows that are good.
-    vendors: Vec<Vendor>,
+    vendors: Vec<NewVendor>,
 }
 
 /// What is to become of a row.
@@ -196,7 +199,7 @@ impl Run<'_> {
                 }
                 None => {
                     let vendor = self.vendor(profile, row.number);
-                    self.vendors.push(vendor);
+                    self.vendors.push(vendor.into());
                     Verdict::Store {
                         has_warnings: !warnings.is_empty(),
                     }
@@ -219,6 +222,7 @@ impl Run<'_> {
             profile,
             msme_status: MsmeStatus::Unknown,
             origin: Some(ImportOrigin { import_id: self.import, row }),
+            deleted_at: None,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -231,7 +235,13 @@ impl Run<'_> {
         let answers = if vendors.is_empty() {
             Vec::new()
         } else {
-            store::vendors::create_batch(self.app.store()?, &vendors).await?
+            let who = self.import.to_string();
+            let by = By {
+                who: &who,
+                at: self.app.now(),
+                entry: self.app.new_ulid(),
+            };
+            store::vendors::create_batch(self.app.store()?, &vendors, by).await?
         };
         let mut answers = vendors.iter().zip(answers);
         for (row, verdict) in std::mem::take(&mut self.waiting) {
@@ -245,7 +255,7 @@ impl Run<'_> {
                     }
                     Some((vendor, Created::CodeTaken(by))) => {
                         let reason = format!("vendor {by} has this code already: change that vendor, or correct the code");
-                        let code = vendor.profile.vendor_code.as_str();
+                        let code = vendor.vendor.profile.vendor_code.as_str();
                         self.reject(&row, vec![row_error(row.number, "vendor_code", code, "vendor_code_taken", &reason)])?;
                     }
                     None => return Err(Stopped::Failed("fewer answers than vendors".into())),

@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 
 use crate::delivery::{Channel, Counts};
 use crate::schedule::QuietHours;
+use crate::segment::VendorFilter;
 use crate::vendor::MsmeStatus;
-use crate::{CampaignId, FieldError, TemplateId, UserId, VendorId};
+use crate::{CampaignId, FieldError, SegmentId, TemplateId, UserId, VendorId};
 
 /// Where a campaign stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -170,6 +171,16 @@ pub struct Audience {
     /// Vendors of one of these supplier types.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supplier_types: Vec<String>,
+    /// Vendors of a saved segment. It is copied when the campaign starts: later changes of the segment do not change who is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub segment_id: Option<SegmentId>,
+    /// Vendors this filter means; that of the segment, once the campaign has started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<VendorFilter>,
+    /// Of several vendors with one PAN only one is asked, and its answer counts for all of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once_per_pan: bool,
     /// Only vendors that this campaign reached and that have not answered it: the audience of a reminder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -272,6 +283,16 @@ impl CampaignContent {
                 "too_many",
                 "name at most 1,000 vendors, or use the other audience filters",
             ));
+        }
+        match &self.audience.filter {
+            Some(_) if self.audience.segment_id.is_some() => errors.push(FieldError::new(
+                "audience.filter",
+                "",
+                "segment_given",
+                "give a segment or a filter, not both: the segment's own filter counts",
+            )),
+            Some(filter) => errors.extend(filter.check().err().into_iter().flatten()),
+            None => {}
         }
         match (self.routing, self.template_id, self.whatsapp_template_id) {
             (_, None, None) => errors.push(FieldError::new(

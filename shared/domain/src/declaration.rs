@@ -44,7 +44,7 @@ pub struct RawDeclaration {
 }
 
 /// What the business does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
     /// Makes goods.
@@ -53,6 +53,17 @@ pub enum Activity {
     Services,
     /// Buys and sells.
     Trading,
+}
+
+impl Activity {
+    /// The word in JSON and on the form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Activity::Manufacturing => "manufacturing",
+            Activity::Services => "services",
+            Activity::Trading => "trading",
+        }
+    }
 }
 
 /// A checked declaration.

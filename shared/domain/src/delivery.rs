@@ -115,36 +115,37 @@ impl From<Vendor> for Recipient {
             profile,
             msme_status: _,
             origin: _,
+            deleted_at: _,
             created_at: _,
             updated_at: _,
             version: _,
         } = vendor;
-        // Destructured in full, so that a new field of a vendor is either taken along or left out on purpose.
+        let (email, phone, gstin) = (
+            profile.address(Channel::Email).map(str::to_owned),
+            profile.address(Channel::Whatsapp).map(str::to_owned),
+            profile.gst_number().map(|gstin| gstin.as_str().to_owned()),
+        );
+        // The rest of the profile is no template's business.
         let VendorProfile {
             vendor_code,
             company_name,
             contact_person_name,
-            email,
-            phone_number,
-            registered_address: _,
             city,
             state,
-            pin_code: _,
-            gst_number,
             pan_number,
             udyam_number,
-            supplier_type: _,
+            ..
         } = profile;
         Self {
             id,
             code: vendor_code.as_str().to_owned(),
             name: company_name,
             contact: contact_person_name,
-            email: email.map(|email| email.as_str().to_owned()),
-            phone: phone_number.map(|phone| phone.as_str().to_owned()),
+            email,
+            phone,
             city,
             state: state.map(|state| state.as_str().to_owned()),
-            gstin: gst_number.map(|gstin| gstin.as_str().to_owned()),
+            gstin,
             pan: pan_number.map(|pan| pan.masked()),
             udyam: udyam_number.map(|udyam| udyam.as_str().to_owned()),
         }

@@ -91,6 +91,14 @@ ids! {
     ResponseId = "rsp";
     /// A schedule of a campaign.
     ScheduleId = "sch";
+    /// A saved search for vendors.
+    SegmentId = "seg";
+    /// A file of vendors made for download.
+    ExportId = "exp";
+    /// An external system vendors are taken from.
+    SyncSourceId = "syn";
+    /// A verification of many vendors.
+    VerificationRunId = "ver";
     /// A Udyam number that a vendor sent and somebody is to look at.
     ProposalId = "prp";
 }

@@ -548,11 +548,7 @@ impl ChannelSurvey {
     fn add(&mut self, channel: Channel, vendor: &Vendor, reach: Reach) {
         let code = vendor.profile.vendor_code.as_str();
         self.targeted += 1;
-        let address = match channel {
-            Channel::Email => vendor.profile.email.as_ref().map(|email| email.as_str()),
-            Channel::Whatsapp => vendor.profile.phone_number.as_ref().map(|phone| phone.as_str()),
-        };
-        if let Some(address) = address
+        if let Some(address) = vendor.profile.address(channel)
             && !self.addresses.insert(hash(SuppressionId::of(channel, address).hash()))
         {
             self.duplicates.add(code);
@@ -855,8 +851,8 @@ mod tests {
         let raw = RawVendor {
             vendor_code: Some(format!("V-{code}")),
             company_name: Some("Castings".to_owned()),
-            email: email.map(str::to_owned),
-            phone_number: phone.map(str::to_owned),
+            emails: email.map(str::to_owned).into_iter().collect(),
+            phone_numbers: phone.map(str::to_owned).into_iter().collect(),
             pan_number: pan.map(str::to_owned),
             ..RawVendor::default()
         };
@@ -865,6 +861,7 @@ mod tests {
             profile: VendorProfile::parse(raw).unwrap().0,
             msme_status: MsmeStatus::Unknown,
             origin: None,
+            deleted_at: None,
             created_at: NOW,
             updated_at: NOW,
             version: 1,
@@ -872,7 +869,7 @@ mod tests {
     }
 
     fn by_address(vendor: &Vendor) -> impl Fn(Channel) -> Reach {
-        let has = [vendor.profile.email.is_some(), vendor.profile.phone_number.is_some()];
+        let has = [vendor.profile.email().is_some(), vendor.profile.phone_number().is_some()];
         move |channel| {
             if has[usize::from(channel == Channel::Whatsapp)] {
                 Reach::Reached

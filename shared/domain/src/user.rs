@@ -38,16 +38,16 @@ impl Role {
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{
             AnalyticsRead, CampaignsExecute, CampaignsRead, CampaignsWrite, ImportsRead, ImportsWrite, OwnProfile, ResponsesRead, ResponsesReview,
-            SuppressionsRead, SuppressionsRemove, SuppressionsWrite, SystemRead, TemplatesRead, TemplatesWrite, VendorsDelete, VendorsRead,
-            VendorsWrite,
+            SuppressionsRead, SuppressionsRemove, SuppressionsWrite, SyncManage, SystemRead, TemplatesRead, TemplatesWrite, VendorsDelete,
+            VendorsRead, VendorsReveal, VendorsVerify, VendorsWrite,
         };
         match self {
             Role::Admin => true,
             Role::CampaignManager => match permission {
-                OwnProfile | VendorsRead | VendorsWrite | VendorsDelete | ImportsRead | ImportsWrite | TemplatesRead | TemplatesWrite
+                OwnProfile | VendorsRead | VendorsReveal | VendorsVerify | VendorsWrite | VendorsDelete | ImportsRead | ImportsWrite | TemplatesRead | TemplatesWrite
                 | CampaignsRead | CampaignsWrite | CampaignsExecute | ResponsesRead | ResponsesReview | AnalyticsRead | SuppressionsRead
                 | SuppressionsWrite | SystemRead => true,
-                SuppressionsRemove => false,
+                SuppressionsRemove | SyncManage => false,
             },
             Role::Viewer => matches!(
                 permission,
@@ -73,6 +73,10 @@ pub enum Permission {
     OwnProfile,
     /// Read vendors.
     VendorsRead,
+    /// See vendors' identifiers in full in a file that leaves the system.
+    VendorsReveal,
+    /// Have vendors' identifiers verified by a provider, which costs money.
+    VendorsVerify,
     /// Create and change vendors.
     VendorsWrite,
     /// Delete vendors.
@@ -101,6 +105,8 @@ pub enum Permission {
     SuppressionsWrite,
     /// Lift a suppression, for a reason that is kept.
     SuppressionsRemove,
+    /// Say from which external systems vendors are taken.
+    SyncManage,
     /// Read dashboards.
     AnalyticsRead,
     /// Read the health of dependencies.

@@ -16,6 +16,8 @@ pub struct Vendor {
     pub msme_status: MsmeStatus,
     /// Where it came from, if imported.
     pub origin: Option<ImportOrigin>,
+    /// When it was deleted, if it was; it can be restored.
+    pub deleted_at: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.

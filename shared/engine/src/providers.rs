@@ -5,11 +5,11 @@ use std::time::Duration;
 use delivery::{Provider, Style};
 use domain::delivery::Channel;
 use messaging::email_providers::{self, Attempt, EmailProvider, SingleSender};
-use messaging::https::Https;
 use messaging::sendgrid::SendGrid;
 use messaging::smtp::{Smtp, SmtpCredentials, SmtpTls};
 use messaging::whatsapp::{OutgoingWhatsapp, WhatsApp};
 use messaging::{EntryResult, OutgoingEmail, SendError, Ses};
+use outbound::https::Https;
 use runtime::{App, RecordError, Var};
 
 /// The name of the WhatsApp account in reasons, in metrics and in the table.

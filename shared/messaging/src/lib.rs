@@ -5,7 +5,6 @@
 
 pub mod classify;
 pub mod email_providers;
-pub mod https;
 pub mod render;
 pub mod sendgrid;
 pub mod sendgrid_events;

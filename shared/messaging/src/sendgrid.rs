@@ -3,11 +3,11 @@
 
 use std::fmt;
 
+use outbound::https::{Https, NoAnswer};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::classify::{EntryResult, Wait};
-use crate::https::{Https, NoAnswer};
 use crate::ses::{CAMPAIGN_TAG, CHUNK_TAG, OutgoingEmail, RECIPIENT_TAG};
 
 /// SendGrid itself.

@@ -9,6 +9,7 @@ mod secrets;
 mod telemetry;
 
 pub mod extract;
+pub mod objects;
 pub mod paging;
 pub mod problem;
 pub mod respond;

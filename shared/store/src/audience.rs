@@ -1,12 +1,16 @@
 //! Walking a campaign's audience, page by page, from any place it was left.
 
+use std::collections::{BTreeSet, HashMap};
+
 use domain::campaign::Audience;
 use domain::delivery::{Channel, RecipientClass};
 use domain::vendor_record::Vendor;
 use domain::{CampaignId, VendorId};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::client::key_item;
-use crate::{PageRequest, Store, StoreError, chunks, keys, vendors};
+use crate::directory::Elsewhere;
+use crate::{PageRequest, Store, StoreError, chunks, keys, segments, vendors};
 
 /// Vendors per page: about 500 KB, within the 1 MB of a query.
 const PAGE: u32 = 500;
@@ -20,7 +24,21 @@ pub struct Stretch {
     pub next: Option<String>,
 }
 
-/// Reads the audience after `place` (as handed out by an earlier stretch), in an order that does not change.
+/// The audience with its segment's filter as it is now. What a campaign starts with is this, so that later changes of the segment do
+/// not change who is asked.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the segment is gone.
+pub async fn resolve(store: &Store, audience: &Audience) -> Result<Audience, StoreError> {
+    let mut audience = audience.clone();
+    if let Some(id) = audience.segment_id {
+        audience.filter = Some(segments::get(store, id).await?.filter);
+    }
+    Ok(audience)
+}
+
+/// Reads the audience after `place` (as handed out by an earlier stretch), in an order that does not change. A segment must have been
+/// resolved.
 ///
 /// # Errors
 /// When the table cannot be read, or `place` is not one of ours.
@@ -40,7 +58,66 @@ pub async fn walk(store: &Store, audience: &Audience, place: Option<&str>) -> Re
             vendor.profile.supplier_type.as_deref(),
         )
     });
+    if let Some(filter) = &audience.filter
+        && !stretch.vendors.is_empty()
+    {
+        let (elsewhere, words) = (Elsewhere::of(store, filter).await?, filter.words());
+        stretch.vendors.retain(|(vendor, _)| elsewhere.admits_vendor(filter, &words, vendor));
+    }
+    if audience.once_per_pan {
+        let speakers = speakers(store, audience, &stretch.vendors).await?;
+        stretch.vendors.retain(|(vendor, _)| match &vendor.profile.pan_number {
+            Some(pan) => speakers.get(pan.as_str()).is_none_or(|speaker| *speaker == vendor.id),
+            None => true,
+        });
+    }
     Ok(stretch)
+}
+
+/// Lookups at once.
+const AT_ONCE: usize = 16;
+
+/// Who is asked for each PAN of these vendors that several vendors have: of those the audience admits, one that can be reached by
+/// every channel before one that cannot, then the first by code. That does not depend on where the walk is, so each PAN has one.
+async fn speakers(store: &Store, audience: &Audience, vendors: &[(Vendor, String)]) -> Result<HashMap<String, VendorId>, StoreError> {
+    let pans: BTreeSet<String> = vendors
+        .iter()
+        .filter_map(|(vendor, _)| Some(vendor.profile.pan_number.as_ref()?.as_str().to_owned()))
+        .collect();
+    let elsewhere = match &audience.filter {
+        Some(filter) => Some((filter, filter.words(), Elsewhere::of(store, filter).await?)),
+        None => None,
+    };
+    let groups: Vec<(String, Vec<Vendor>)> = stream::iter(pans)
+        .map(|pan| async move {
+            let members = vendors::list_by_pan(store, &pan).await?;
+            Ok::<_, StoreError>((pan, members))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut speakers = HashMap::new();
+    for (pan, members) in groups {
+        let admitted = members.into_iter().filter(|vendor| {
+            (audience.vendor_ids.is_empty() || audience.vendor_ids.contains(&vendor.id))
+                && audience.admits(
+                    vendor.msme_status,
+                    vendor.profile.state.map(|state| state.as_str()),
+                    vendor.profile.supplier_type.as_deref(),
+                )
+                && elsewhere
+                    .as_ref()
+                    .is_none_or(|(filter, words, elsewhere)| elsewhere.admits_vendor(filter, words, vendor))
+        });
+        let speaker = admitted.min_by_key(|vendor| {
+            let unreached = [Channel::Email, Channel::Whatsapp].into_iter().filter(|channel| vendor.profile.address(*channel).is_none());
+            (unreached.count(), vendor.profile.vendor_code.key())
+        });
+        if let Some(speaker) = speaker {
+            speakers.insert(pan, speaker.id);
+        }
+    }
+    Ok(speakers)
 }
 
 /// Whether at least one vendor of the audience has an address of one of the channels.
@@ -54,7 +131,7 @@ pub async fn has_reachable(store: &Store, audience: &Audience, channels: &[Chann
         if stretch
             .vendors
             .iter()
-            .any(|(vendor, _)| channels.iter().any(|channel| has_address(vendor, *channel)))
+            .any(|(vendor, _)| channels.iter().any(|channel| vendor.profile.address(*channel).is_some()))
         {
             return Ok(true);
         }
@@ -62,13 +139,6 @@ pub async fn has_reachable(store: &Store, audience: &Audience, channels: &[Chann
             Some(next) => place = Some(next),
             None => return Ok(false),
         }
-    }
-}
-
-const fn has_address(vendor: &Vendor, channel: Channel) -> bool {
-    match channel {
-        Channel::Email => vendor.profile.email.is_some(),
-        Channel::Whatsapp => vendor.profile.phone_number.is_some(),
     }
 }
 

@@ -289,18 +289,20 @@ pub struct TemplateSnapshot<T> {
     pub content: T,
 }
 
-/// Moves a draft to `planning` and copies its message.
+/// Moves a draft to `planning` and copies its message, and its audience as it is now ([`crate::audience::resolve`]).
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when the campaign is not as `seen` any more.
+/// [`StoreError::Conflict`] when the campaign is not as `seen` any more; [`StoreError::NotFound`] when its segment is gone.
 pub async fn start(store: &Store, seen: &Campaign, message: &MessageSnapshot, now: Timestamp) -> Result<(), StoreError> {
+    let audience = crate::audience::resolve(store, &seen.content.audience).await?;
     let update = Update::builder()
         .table_name(&store.table)
         .set_key(Some(key_item(keys::campaign(seen.id))))
-        .update_expression("SET #state = :planning, gsi2pk = :index, halt_reason = :none, executed_at = :now, updated_at = :now, version = :next")
+        .update_expression("SET #state = :planning, audience = :audience, gsi2pk = :index, halt_reason = :none, executed_at = :now, updated_at = :now, version = :next")
         // Race: two clicks on *execute*, or an edit at the same time; one start happens, of what was checked.
         .condition_expression("#state = :seen AND version = :version")
         .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":audience", serde_dynamo::to_attribute_value(&audience).map_err(StoreError::encoding)?)
         .expression_attribute_values(":planning", s(CampaignState::Planning.as_str()))
         .expression_attribute_values(":index", s(keys::campaign_state_index(CampaignState::Planning.as_str())))
         .expression_attribute_values(":seen", s(seen.state.as_str()))

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::client::{Listing, key_item, n};
 use crate::{Store, StoreError, keys};
 
-const SHARDS: u8 = 16;
+pub(crate) const SHARDS: u8 = 16;
 
 /// How many vendors there are, by current status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

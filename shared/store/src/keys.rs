@@ -3,7 +3,7 @@
 use domain::delivery::Channel;
 use domain::hash::sha256_hex;
 use domain::suppression::SuppressionId;
-use domain::{CampaignId, ImportId, ProposalId, ResponseId, ScheduleId, TemplateId, UserId, VendorId};
+use domain::{CampaignId, ImportId, ProposalId, ResponseId, ScheduleId, SegmentId, TemplateId, UserId, VendorId};
 use jiff::civil::Date;
 use ulid::Ulid;
 
@@ -64,7 +64,51 @@ pub(crate) fn vendor_code(code_key: &str) -> Key {
 }
 
 pub(crate) fn vendor_status(id: VendorId, effective_from: Date, entry: Ulid) -> Key {
-    key(format!("VENDOR#{id}"), format!("STATUS#{effective_from}#{entry}"))
+    key(format!("VENDOR#{id}"), format!("{STATUS_PREFIX}{effective_from}#{entry}"))
+}
+
+pub(crate) const STATUS_PREFIX: &str = "STATUS#";
+pub(crate) const CHANGE_PREFIX: &str = "CHANGE#";
+
+/// An entry of a vendor's history; among each other by time.
+pub(crate) fn vendor_change(id: VendorId, at: jiff::Timestamp, entry: Ulid) -> Key {
+    key(format!("VENDOR#{id}"), format!("{CHANGE_PREFIX}{}", by_time(at, entry)))
+}
+
+/// A part of the directory of vendors.
+pub(crate) fn directory(shard: u8) -> String {
+    format!("DIRECTORY#{shard:02}")
+}
+
+/// What lists need to know of a vendor; within a part of the directory by code.
+pub(crate) fn directory_entry(shard: u8, code_key: &str, id: VendorId) -> Key {
+    key(directory(shard), format!("{code_key}#{id}"))
+}
+
+/// Where tokens that begin alike are: by their first two characters.
+pub(crate) fn search_partition(token: &str) -> String {
+    format!("SEARCH#{}", token.chars().take(domain::search::MIN_CHARS).collect::<String>())
+}
+
+/// That a vendor is found by a token.
+pub(crate) fn search_token(token: &str, vendor: VendorId) -> Key {
+    key(search_partition(token), format!("{token}#{vendor}"))
+}
+
+/// That a vendor answered a campaign or a reminder of it: all answers of a campaign are in one partition.
+pub(crate) fn answered(root: CampaignId, vendor: VendorId) -> Key {
+    key(answers(root), vendor.to_string())
+}
+
+/// Where the answers to a campaign and its reminders are.
+pub(crate) fn answers(root: CampaignId) -> String {
+    format!("CAMPAIGN#{root}#ANSWERS")
+}
+
+pub(crate) const SEGMENTS: &str = "SEGMENTS";
+
+pub(crate) fn segment(id: SegmentId) -> Key {
+    key(format!("SEGMENT#{id}"), "META")
 }
 
 /// That a campaign asks a vendor through a channel. Filed under the campaign that asked first: `root` and `campaign` differ for
@@ -81,6 +125,11 @@ pub(crate) fn recipient_of_root(vendor: VendorId, root: CampaignId) -> Key {
 /// A vendor's answer to a campaign and its reminders: there is one at most.
 pub(crate) fn answer(vendor: VendorId, root: CampaignId) -> Key {
     key(format!("VENDOR#{vendor}"), format!("ANSWER#{root}"))
+}
+
+/// Where a vendor's answers begin.
+pub(crate) fn answers_of(vendor: VendorId) -> Key {
+    key(format!("VENDOR#{vendor}"), "ANSWER#")
 }
 
 pub(crate) fn pan_index(pan: &str) -> String {

@@ -5,11 +5,13 @@ use domain::delivery::{Channel, DeliveryEvent, EventKind};
 use domain::status::{Evidence, StatusEntry};
 use domain::{CampaignId, ResponseId, VendorId};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::client::{Listing, Transaction, item, read, s};
 use crate::users::put_new;
+use crate::vendors::By;
 use crate::{ChunkRef, Store, StoreError, keys, vendors};
 
 #[derive(Serialize, Deserialize)]
@@ -71,6 +73,65 @@ pub async fn asked(store: &Store, vendor: VendorId, root: CampaignId) -> Result<
     Ok(Some(Asked { chunks, answer }))
 }
 
+/// Applies a vendor's answer to the other codes of its PAN, with an entry in each that names the answer. Repeating it is harmless.
+///
+/// # Errors
+/// When the table cannot be reached, or a vendor keeps changing.
+pub async fn apply_to_pan(store: &Store, vendor: VendorId, root: CampaignId) -> Result<(), StoreError> {
+    let source = match vendors::get(store, vendor).await {
+        Ok(source) => source,
+        // Deleted meanwhile: its answer stays its own.
+        Err(StoreError::NotFound) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let Some(answered) = store.get::<Answered>(keys::answer(vendor, root)).await? else {
+        return Ok(());
+    };
+    let response: ResponseItem = store.get(keys::response(answered.response_id)).await?.ok_or(StoreError::NotFound)?;
+    let evidence = Evidence::SamePan {
+        vendor_id: vendor,
+        response_id: Some(response.id),
+        campaign_id: Some(response.campaign_id),
+    };
+    let entry = StatusEntry::new(
+        response.declaration.status,
+        effective_from(&response.declaration, response.submitted_at),
+        response.submitted_at,
+        evidence,
+    );
+    let who = response.id.to_string();
+    let by = By {
+        who: &who,
+        at: response.submitted_at,
+        // The answer names the entry: applied again, it is recognised.
+        entry: response.id.ulid(),
+    };
+    vendors::share_status(store, &source, &entry, by).await?;
+    Ok(())
+}
+
+/// The day a declared class counts from: that of registration, or for want of one that of the answer.
+fn effective_from(declaration: &Declaration, submitted_at: Timestamp) -> Date {
+    declaration
+        .registration_date
+        .unwrap_or_else(|| domain::declaration::indian_date(submitted_at))
+}
+
+/// What a vendor declared last, in any campaign.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn newest(store: &Store, vendor: VendorId) -> Result<Option<Declaration>, StoreError> {
+    let prefix = keys::answers_of(vendor);
+    let items = store.list_all_items(Listing::partition(&prefix.pk).beginning_with(&prefix.sk)).await?;
+    let answers: Vec<Answered> = items.into_iter().map(read).collect::<Result<_, _>>()?;
+    let Some(newest) = answers.into_iter().max_by_key(|answer| answer.responded_at) else {
+        return Ok(None);
+    };
+    let response: Option<ResponseItem> = store.get(keys::response(newest.response_id)).await?;
+    Ok(response.map(|response| response.declaration))
+}
+
 /// What became of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Submitted {
@@ -95,19 +156,12 @@ pub async fn submit(store: &Store, response: &Response, root: CampaignId, chunks
         submitted_at,
         source_hash,
     } = response.clone();
-    let status = declaration.status;
-    let effective_from = declaration
-        .registration_date
-        .unwrap_or_else(|| domain::declaration::indian_date(submitted_at));
-    let history = StatusEntry {
-        status,
-        effective_from,
-        recorded_at: submitted_at,
-        evidence: Evidence::Declaration {
-            response_id: id,
-            campaign_id,
-        },
+    let evidence = Evidence::Declaration {
+        response_id: id,
+        campaign_id,
+        certificate_sha256: None,
     };
+    let history = StatusEntry::new(declaration.status, effective_from(&declaration, submitted_at), submitted_at, evidence);
     let event = DeliveryEvent {
         recipient: vendor_id,
         kind: EventKind::Responded,
@@ -131,6 +185,12 @@ pub async fn submit(store: &Store, response: &Response, root: CampaignId, chunks
     stored.insert("gsi1pk".into(), s(keys::RESPONSES));
     stored.insert("gsi1sk".into(), s(keys::by_time(submitted_at, id)));
 
+    let who = id.to_string();
+    let by = By {
+        who: &who,
+        at: submitted_at,
+        entry,
+    };
     for _ in 0..5 {
         let vendor = vendors::get(store, vendor_id).await?;
         let mut writes = vec![
@@ -138,15 +198,12 @@ pub async fn submit(store: &Store, response: &Response, root: CampaignId, chunks
             // the answer.
             put_new(store, item(keys::answer(vendor_id, root), "answer", &answered)?)?,
             put_new(store, stored.clone())?,
-            put_new(
-                store,
-                item(keys::vendor_status(vendor_id, effective_from, entry), "vendor_status", &history)?,
-            )?,
+            put_new(store, item(keys::answered(root, vendor_id), "campaign_answer", &answered)?)?,
         ];
         for chunk in chunks {
             writes.push(crate::chunks::put_event(store, *chunk, event.clone())?);
         }
-        writes.extend(vendors::set_status(store, &vendor, status, submitted_at)?);
+        writes.extend(vendors::set_status(store, &vendor, &history, by).await?);
         match store.transact(writes).await? {
             Transaction::Committed => return Ok(Submitted::Accepted),
             Transaction::Refused(reasons) if Transaction::failed_at(&reasons, 0) => {

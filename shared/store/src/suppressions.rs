@@ -5,7 +5,7 @@
 //!
 //! Only [`remove`] lifts a suppression. Vendors, their imports and edits have no way here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
@@ -285,6 +285,16 @@ pub async fn remove(store: &Store, id: &SuppressionId, removal: Removal) -> Resu
         delete(store, keys::bounces(id))?,
     ];
     store.transact(writes).await?.committed_or("the suppression changed meanwhile")
+}
+
+/// The first `chars` characters of the digests of all suppressed addresses.
+///
+/// # Errors
+/// When the table cannot be read.
+pub(crate) async fn digests(store: &Store, chars: usize) -> Result<HashSet<String>, StoreError> {
+    let items = store.list_all_items(Listing::gsi1(keys::SUPPRESSIONS)).await?;
+    let hashes = items.iter().filter_map(|item| item.get("pk")?.as_s().ok()?.rsplit_once('#'));
+    Ok(hashes.map(|(_, hash)| hash.chars().take(chars).collect()).collect())
 }
 
 /// The suppression of an address, if one is in force.

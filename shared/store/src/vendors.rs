@@ -1,15 +1,23 @@
-//! The vendor master.
+//! The vendor master: the record, and what is kept in step with it in one transaction: the marker of its code, its entry in the
+//! directory, what it is found by, its history, and the totals.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
-use domain::VendorId;
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::{Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use domain::declaration::indian_date;
+use domain::status::{self, StatusEntry};
 use domain::vendor::{MsmeStatus, VendorProfile};
+use domain::vendor_change::{self, Change, ChangeKind};
 use domain::vendor_record::{ImportOrigin, Vendor};
+use domain::{VendorId, search};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 use crate::client::{Item, Listing, Transaction, item, key_item, n, read, s};
 use crate::users::put_new;
-use crate::{Page, PageRequest, Store, StoreError, counters, keys};
+use crate::{Page, PageRequest, Store, StoreError, counters, directory, keys};
 
 #[derive(Serialize, Deserialize)]
 struct VendorItem {
@@ -35,13 +43,14 @@ impl From<VendorItem> for Vendor {
             created_at,
             updated_at,
             version,
-            deleted_at: _,
+            deleted_at,
         } = stored;
         Vendor {
             id,
             profile,
             msme_status,
             origin,
+            deleted_at,
             created_at,
             updated_at,
             version,
@@ -56,8 +65,11 @@ struct CodeMarker {
     origin: Option<ImportOrigin>,
 }
 
-/// The most vendors one transaction holds: two writes each and the counter, of 100 allowed.
-pub const CREATE_BATCH: usize = 45;
+/// The most writes of a transaction.
+const MAX_WRITES: usize = 100;
+
+/// How many transactions of a batch are under way at once.
+const AT_ONCE: usize = 8;
 
 /// What became of one vendor of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +82,28 @@ pub enum Created {
     CodeTaken(VendorId),
 }
 
+/// A vendor to be stored for the first time, with the status it is said to have.
+#[derive(Debug, Clone)]
+pub struct NewVendor {
+    /// The vendor.
+    pub vendor: Vendor,
+    /// What its status rests on, where it has one.
+    pub status: Option<StatusEntry>,
+}
+
+impl From<Vendor> for NewVendor {
+    fn from(vendor: Vendor) -> Self {
+        Self { vendor, status: None }
+    }
+}
+
 fn stored(vendor: &Vendor) -> Result<Item, StoreError> {
     let Vendor {
         id,
         profile,
         msme_status,
         origin,
+        deleted_at,
         created_at,
         updated_at,
         version,
@@ -90,14 +118,16 @@ fn stored(vendor: &Vendor) -> Result<Item, StoreError> {
         created_at,
         updated_at,
         version,
-        deleted_at: None,
+        deleted_at,
     };
     let mut stored = item(keys::vendor(id), "vendor", &body)?;
-    stored.insert("gsi1pk".into(), s(keys::VENDORS));
-    stored.insert("gsi1sk".into(), s(code_key));
-    if let Some(pan) = pan {
-        stored.insert("gsi2pk".into(), s(keys::pan_index(&pan)));
-        stored.insert("gsi2sk".into(), s(id.to_string()));
+    if deleted_at.is_none() {
+        stored.insert("gsi1pk".into(), s(keys::VENDORS));
+        stored.insert("gsi1sk".into(), s(code_key));
+        if let Some(pan) = pan {
+            stored.insert("gsi2pk".into(), s(keys::pan_index(&pan)));
+            stored.insert("gsi2sk".into(), s(id.to_string()));
+        }
     }
     Ok(stored)
 }
@@ -110,62 +140,201 @@ fn marker(vendor: &Vendor) -> Result<Item, StoreError> {
     item(keys::vendor_code(&vendor.profile.vendor_code.key()), "vendor_code", &body)
 }
 
+/// What one change of a vendor writes. The record comes first and, where the code is new, its marker second: their conditions are
+/// the ones that can fail.
+pub(crate) struct Writes {
+    pub(crate) writes: Vec<TransactWriteItem>,
+    /// `(counter, by)`; added up over the vendors of a transaction.
+    counts: Vec<(&'static str, i64)>,
+}
+
+impl Writes {
+    /// Where the writes of this vendor include the marker of a new code.
+    const MARKER: usize = 1;
+
+    fn counted(mut self, store: &Store, shard: u8) -> Result<Vec<TransactWriteItem>, StoreError> {
+        if !self.counts.is_empty() {
+            self.writes.push(counters::change(store, shard, &self.counts)?);
+        }
+        Ok(self.writes)
+    }
+
+    /// All of one vendor, totals included.
+    pub(crate) fn of_one(self, store: &Store, vendor: VendorId) -> Result<Vec<TransactWriteItem>, StoreError> {
+        self.counted(store, counters::shard_of(vendor))
+    }
+}
+
+/// Who changes a vendor, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// The user, import, answer or system, by its id.
+    pub who: &'a str,
+    /// When.
+    pub at: Timestamp,
+    /// Tells entries of one moment apart.
+    pub entry: Ulid,
+}
+
+/// The writes that turn `before` into `after`, whatever differs.
+pub(crate) fn writes(
+    store: &Store,
+    before: Option<&Vendor>,
+    after: &Vendor,
+    kind: ChangeKind,
+    by: By<'_>,
+    status: Option<&StatusEntry>,
+) -> Result<Writes, StoreError> {
+    let live = |vendor: &&Vendor| vendor.deleted_at.is_none();
+    let (was, is) = (before.filter(live), Some(after).filter(live));
+
+    let record = stored(after)?;
+    let mut writes = vec![match before {
+        None => put_new(store, record)?,
+        Some(before) => put_over(store, record, before.version)?,
+    }];
+    let code = |vendor: &Vendor| vendor.profile.vendor_code.key();
+    if was.map(code) != is.map(code) {
+        if let Some(is) = is {
+            // Race: one code given to two vendors at the same time; the marker lets one win, whatever the other fields say.
+            writes.push(put_new(store, marker(is)?)?);
+        }
+        if let Some(was) = was {
+            writes.push(delete(store, keys::vendor_code(&code(was)))?);
+        }
+    }
+    let entry_key = |vendor: &Vendor| keys::directory_entry(counters::shard_of(vendor.id), &code(vendor), vendor.id);
+    if let Some(was) = was.filter(|was| is.map(entry_key) != Some(entry_key(was))) {
+        writes.push(delete(store, entry_key(was))?);
+    }
+    if let Some(is) = is {
+        writes.push(put(store, item(entry_key(is), "vendor_entry", &directory::Entry::from(is))?)?);
+    }
+    let tokens = |vendor: Option<&Vendor>| vendor.map(|vendor| search::tokens(&vendor.profile)).unwrap_or_default();
+    let (old, new): (BTreeSet<String>, BTreeSet<String>) = (tokens(was), tokens(is));
+    for token in old.difference(&new) {
+        writes.push(delete(store, keys::search_token(token, after.id))?);
+    }
+    for token in new.difference(&old) {
+        writes.push(put(store, item(keys::search_token(token, after.id), "vendor_token", &())?)?);
+    }
+    let change = Change {
+        kind,
+        at: by.at,
+        by: by.who.to_owned(),
+        fields: vendor_change::between(before.map(|before| &before.profile), &after.profile),
+    };
+    writes.push(put(store, item(keys::vendor_change(after.id, by.at, by.entry), "vendor_change", &change)?)?);
+    if let Some(status) = status {
+        let key = keys::vendor_status(after.id, status.effective_from, by.entry);
+        writes.push(put_new(store, item(key, "vendor_status", status)?)?);
+    }
+
+    let mut counts = Vec::new();
+    let mut count = |name: &'static str, by: i64| match counts.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, sum)) => *sum += by,
+        None => counts.push((name, by)),
+    };
+    for (vendor, by) in [(was, -1), (is, 1)] {
+        if let Some(vendor) = vendor {
+            count("total", by);
+            count(vendor.msme_status.as_str(), by);
+        }
+    }
+    counts.retain(|(_, by)| *by != 0);
+    Ok(Writes { writes, counts })
+}
+
 /// Stores a new vendor.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when the code is taken.
-pub async fn create(store: &Store, vendor: &Vendor) -> Result<(), StoreError> {
-    match create_batch(store, std::slice::from_ref(vendor)).await?.first() {
+pub async fn create(store: &Store, vendor: &NewVendor, by: By<'_>) -> Result<(), StoreError> {
+    match create_batch(store, std::slice::from_ref(vendor), by).await?.first() {
         Some(Created::New | Created::Already) => Ok(()),
         _ => Err(StoreError::Conflict("vendor_code is taken")),
     }
 }
 
-/// Stores up to [`CREATE_BATCH`] vendors with distinct codes, in as few transactions as collisions allow.
+/// Stores vendors with distinct codes, each with all that belongs to it, in as few transactions as collisions allow.
 /// The answers are in order.
 ///
 /// # Errors
 /// When the table cannot be written; vendors stored before the failure stay, and are recognised by the next run.
-pub async fn create_batch(store: &Store, vendors: &[Vendor]) -> Result<Vec<Created>, StoreError> {
-    let mut answers = vec![Created::New; vendors.len()];
-    let mut open: Vec<usize> = (0..vendors.len()).collect();
+pub async fn create_batch(store: &Store, vendors: &[NewVendor], by: By<'_>) -> Result<Vec<Created>, StoreError> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut room = 0;
+    for (i, new) in vendors.iter().enumerate() {
+        let needed = writes(store, None, &new.vendor, ChangeKind::Created, by, new.status.as_ref())?.writes.len();
+        // One more for the totals.
+        if needed + 1 > room {
+            groups.push(Vec::new());
+            room = MAX_WRITES;
+        }
+        room -= needed;
+        if let Some(group) = groups.last_mut() {
+            group.push(i);
+        }
+    }
+    // Each at work in a shard of the totals of its own: two transactions on one item would wait for each other.
+    let at_work = groups.into_iter().zip((0..counters::SHARDS).cycle());
+    let answers: Vec<Vec<(usize, Created)>> = stream::iter(at_work)
+        .map(|(group, shard)| create_group(store, vendors, group, shard, by))
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut answers: Vec<(usize, Created)> = answers.into_iter().flatten().collect();
+    answers.sort_unstable_by_key(|(i, _)| *i);
+    Ok(answers.into_iter().map(|(_, created)| created).collect())
+}
+
+async fn create_group(store: &Store, vendors: &[NewVendor], mut open: Vec<usize>, shard: u8, by: By<'_>) -> Result<Vec<(usize, Created)>, StoreError> {
+    let mut answers = Vec::with_capacity(open.len());
     while !open.is_empty() {
-        let mut writes = Vec::with_capacity(open.len() * 2 + 1);
-        let mut by_status: Vec<(&str, i64)> = vec![("total", i64::try_from(open.len()).unwrap_or(i64::MAX))];
+        let mut together = Writes {
+            writes: Vec::new(),
+            counts: Vec::new(),
+        };
+        let mut starts = Vec::with_capacity(open.len());
         for i in &open {
-            // Race: two requests for one code; the marker lets one win, whatever the other fields say.
-            writes.push(put_new(store, marker(&vendors[*i])?)?);
-            writes.push(put_new(store, stored(&vendors[*i])?)?);
-            let status = vendors[*i].msme_status.as_str();
-            match by_status.iter_mut().find(|(name, _)| *name == status) {
-                Some((_, count)) => *count += 1,
-                None => by_status.push((status, 1)),
+            let new = &vendors[*i];
+            starts.push(together.writes.len());
+            let one = writes(store, None, &new.vendor, ChangeKind::Created, by, new.status.as_ref())?;
+            together.writes.extend(one.writes);
+            for (name, by) in one.counts {
+                match together.counts.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, sum)) => *sum += by,
+                    None => together.counts.push((name, by)),
+                }
             }
         }
-        writes.push(counters::change(store, counters::shard_of(vendors[open[0]].id), &by_status)?);
-        let Transaction::Refused(reasons) = store.transact(writes).await? else {
+        let Transaction::Refused(reasons) = store.transact(together.counted(store, shard)?).await? else {
+            answers.extend(open.into_iter().map(|i| (i, Created::New)));
             break;
         };
         let mut still_open = Vec::with_capacity(open.len());
-        for (position, i) in open.iter().copied().enumerate() {
-            if !Transaction::failed_at(&reasons, position * 2) && !Transaction::failed_at(&reasons, position * 2 + 1) {
+        for (start, i) in starts.into_iter().zip(open.iter().copied()) {
+            let marker = start + Writes::MARKER;
+            if !Transaction::failed_at(&reasons, start) && !Transaction::failed_at(&reasons, marker) {
                 still_open.push(i);
                 continue;
             }
-            let standing: CodeMarker = match reasons.get(position * 2).and_then(|reason| reason.item.clone()) {
+            let vendor = &vendors[i].vendor;
+            let standing: CodeMarker = match reasons.get(marker).and_then(|reason| reason.item.clone()) {
                 Some(found) => read(found)?,
                 None => store
-                    .get(keys::vendor_code(&vendors[i].profile.vendor_code.key()))
+                    .get(keys::vendor_code(&vendor.profile.vendor_code.key()))
                     .await?
                     .ok_or(StoreError::Conflict("a vendor id is taken"))?,
             };
             // Our own earlier write, by id or by the import row it came from.
-            let ours = standing.vendor_id == vendors[i].id || (standing.origin.is_some() && standing.origin == vendors[i].origin);
-            answers[i] = if ours {
+            let ours = standing.vendor_id == vendor.id || (standing.origin.is_some() && standing.origin == vendor.origin);
+            let created = if ours {
                 Created::Already
             } else {
                 Created::CodeTaken(standing.vendor_id)
             };
+            answers.push((i, created));
         }
         if still_open.len() == open.len() {
             return Err(StoreError::Conflict("a vendor transaction was refused"));
@@ -180,16 +349,71 @@ pub async fn create_batch(store: &Store, vendors: &[Vendor]) -> Result<Vec<Creat
 /// # Errors
 /// [`StoreError::NotFound`] also for a deleted one.
 pub async fn get(store: &Store, id: VendorId) -> Result<Vendor, StoreError> {
-    match store.get::<VendorItem>(keys::vendor(id)).await? {
-        Some(stored) if stored.deleted_at.is_none() => Ok(stored.into()),
-        _ => Err(StoreError::NotFound),
+    get_any(store, id).await.and_then(|vendor| match vendor.deleted_at {
+        None => Ok(vendor),
+        Some(_) => Err(StoreError::NotFound),
+    })
+}
+
+/// Reads a vendor, a deleted one, too.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the table cannot be read.
+pub async fn get_any(store: &Store, id: VendorId) -> Result<Vendor, StoreError> {
+    let found = store.get::<VendorItem>(keys::vendor(id)).await?;
+    found.map(Vendor::from).ok_or(StoreError::NotFound)
+}
+
+/// Reads vendors by id, a hundred a call; without the deleted ones, in the order asked for.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn get_many(store: &Store, ids: &[VendorId]) -> Result<Vec<Vendor>, StoreError> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for item in store.get_all(ids.iter().map(|id| key_item(keys::vendor(*id))).collect()).await? {
+        if let Some(vendor) = from_item(item)? {
+            found.insert(vendor.id, vendor);
+        }
     }
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+}
+
+/// Finds vendors by the keys of their codes ([`domain::vendor::VendorCode::key`]).
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn find_by_codes(store: &Store, code_keys: &[String]) -> Result<HashMap<String, Vendor>, StoreError> {
+    let markers = store.get_all(code_keys.iter().map(|code| key_item(keys::vendor_code(code))).collect()).await?;
+    let ids: Vec<VendorId> = markers
+        .into_iter()
+        .map(|marker| read::<CodeMarker>(marker).map(|marker| marker.vendor_id))
+        .collect::<Result<_, _>>()?;
+    let vendors = get_many(store, &ids).await?;
+    Ok(vendors.into_iter().map(|vendor| (vendor.profile.vendor_code.key(), vendor)).collect())
+}
+
+/// The vendors of a PAN, by id.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn list_by_pan(store: &Store, pan: &str) -> Result<Vec<Vendor>, StoreError> {
+    #[derive(Deserialize)]
+    struct Keyed {
+        gsi2sk: VendorId,
+    }
+    let partition = keys::pan_index(pan);
+    let items = store.list_all_items(Listing::gsi2(&partition)).await?;
+    let ids: Vec<VendorId> = items
+        .into_iter()
+        .map(|item| read::<Keyed>(item).map(|keyed| keyed.gsi2sk))
+        .collect::<Result<_, _>>()?;
+    get_many(store, &ids).await
 }
 
 /// Reads a stored vendor; `None` for a deleted one.
 pub(crate) fn from_item(item: Item) -> Result<Option<Vendor>, StoreError> {
-    let stored: VendorItem = read(item)?;
-    Ok(stored.deleted_at.is_none().then(|| stored.into()))
+    let vendor = Vendor::from(read::<VendorItem>(item)?);
+    Ok(vendor.deleted_at.is_none().then_some(vendor))
 }
 
 /// Lists vendors by code.
@@ -218,64 +442,175 @@ pub fn page_key_after(vendor: &Vendor) -> crate::PageKey {
     .collect()
 }
 
+/// The vendor's history, newest first.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn history(store: &Store, id: VendorId, page: &PageRequest) -> Result<Page<Change>, StoreError> {
+    let partition = keys::vendor(id).pk;
+    let listing = Listing::partition(&partition).beginning_with(keys::CHANGE_PREFIX).newest_first();
+    store.list(listing, page).await
+}
+
+/// The vendor's dated statuses, in the order they take effect.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn status_history(store: &Store, id: VendorId) -> Result<Vec<StatusEntry>, StoreError> {
+    let partition = keys::vendor(id).pk;
+    let listing = Listing::partition(&partition).beginning_with(keys::STATUS_PREFIX).consistent();
+    store.list_all_items(listing).await?.into_iter().map(read).collect()
+}
+
 /// Replaces the profile, if the vendor is still as `seen`.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when it changed meanwhile, or a new code is taken.
-pub async fn replace_profile(store: &Store, seen: &Vendor, profile: VendorProfile, now: Timestamp) -> Result<Vendor, StoreError> {
+pub async fn replace_profile(store: &Store, seen: &Vendor, profile: VendorProfile, by: By<'_>) -> Result<Vendor, StoreError> {
     let updated = Vendor {
         profile,
-        updated_at: now,
+        updated_at: by.at,
         version: seen.version + 1,
         ..seen.clone()
     };
-    let mut writes = vec![put_over(store, stored(&updated)?, seen.version)?];
-    let (old_code, new_code) = (seen.profile.vendor_code.key(), updated.profile.vendor_code.key());
-    if old_code != new_code {
-        // Race: the new code given to another vendor at the same time; the marker lets one win.
-        writes.push(put_new(store, marker(&updated)?)?);
-        writes.push(delete(store, keys::vendor_code(&old_code))?);
-    }
-    match store.transact(writes).await? {
-        Transaction::Committed => Ok(updated),
-        Transaction::Refused(reasons) if Transaction::failed_at(&reasons, 1) => Err(StoreError::Conflict("vendor_code is taken")),
-        Transaction::Refused(_) => Err(StoreError::Conflict("the vendor changed meanwhile")),
-    }
+    commit(store, seen, &updated, ChangeKind::Updated, by, None).await?;
+    Ok(updated)
 }
 
 /// Deletes a vendor, if it is still as `seen`. The record and its history stay for the auditor; the code is free again.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when it changed meanwhile.
-pub async fn remove(store: &Store, seen: &Vendor, now: Timestamp) -> Result<(), StoreError> {
-    let update = Update::builder()
-        .table_name(&store.table)
-        .set_key(Some(key_item(keys::vendor(seen.id))))
-        .update_expression("SET deleted_at = :now, version = :next REMOVE gsi1pk, gsi1sk, gsi2pk, gsi2sk")
-        // Race: an edit and a deletion; who deletes must have seen the edit.
-        .condition_expression("version = :version AND attribute_not_exists(deleted_at)")
-        .expression_attribute_values(":now", s(now.to_string()))
-        .expression_attribute_values(":version", n(seen.version))
-        .expression_attribute_values(":next", n(seen.version + 1))
-        .build()
-        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-    let writes = vec![
-        TransactWriteItem::builder().update(update).build(),
-        delete(store, keys::vendor_code(&seen.profile.vendor_code.key()))?,
-        counters::change(store, counters::shard_of(seen.id), &[("total", -1), (seen.msme_status.as_str(), -1)])?,
-    ];
-    store.transact(writes).await?.committed_or("the vendor changed meanwhile")
+pub async fn remove(store: &Store, seen: &Vendor, by: By<'_>) -> Result<(), StoreError> {
+    let deleted = Vendor {
+        deleted_at: Some(by.at),
+        updated_at: by.at,
+        version: seen.version + 1,
+        ..seen.clone()
+    };
+    commit(store, seen, &deleted, ChangeKind::Deleted, by, None).await
+}
+
+/// Restores a deleted vendor, if it is still as `seen`.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when it changed meanwhile, or its code was given to another vendor.
+pub async fn restore(store: &Store, seen: &Vendor, by: By<'_>) -> Result<Vendor, StoreError> {
+    let restored = Vendor {
+        deleted_at: None,
+        updated_at: by.at,
+        version: seen.version + 1,
+        ..seen.clone()
+    };
+    commit(store, seen, &restored, ChangeKind::Restored, by, None).await?;
+    Ok(restored)
+}
+
+/// Adds an entry to the vendor's dated statuses. What it is today follows from all of them ([`status::on`]): an entry may be of the
+/// past, or weaker than what is known already.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the vendor changed meanwhile, or has this very entry already.
+pub async fn add_status(store: &Store, seen: &Vendor, entry: &StatusEntry, by: By<'_>) -> Result<Vendor, StoreError> {
+    let updated = with_status(store, seen, entry, by.at).await?;
+    commit(store, seen, &updated, ChangeKind::StatusChanged, by, Some(entry)).await?;
+    Ok(updated)
+}
+
+/// Gives the other vendors of a PAN the status that one of them has shown: one legal person, one status. Each gets an entry of its
+/// own that names where it comes from; one that has it already is left as it is, so that repeating this is harmless.
+///
+/// # Errors
+/// When the table cannot be reached, or a vendor keeps changing.
+pub async fn share_status(store: &Store, source: &Vendor, entry: &StatusEntry, by: By<'_>) -> Result<Vec<VendorId>, StoreError> {
+    let Some(pan) = &source.profile.pan_number else {
+        return Ok(Vec::new());
+    };
+    let key = |id| keys::vendor_status(id, entry.effective_from, by.entry);
+    let mut shared = Vec::new();
+    for member in list_by_pan(store, pan.as_str()).await? {
+        if member.id == source.id {
+            continue;
+        }
+        let mut seen = member;
+        for attempt in 0_u32.. {
+            if store.get::<StatusEntry>(key(seen.id)).await?.is_some() {
+                break;
+            }
+            match add_status(store, &seen, entry, by).await {
+                Ok(_) => {
+                    shared.push(seen.id);
+                    break;
+                }
+                // Changed between the read and the write, or the entry is there by now: look again.
+                Err(StoreError::Conflict(_)) if attempt < 5 => match get(store, seen.id).await {
+                    Ok(now) => seen = now,
+                    Err(StoreError::NotFound) => break,
+                    Err(error) => return Err(error),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(shared)
+}
+
+async fn commit(
+    store: &Store,
+    seen: &Vendor,
+    after: &Vendor,
+    kind: ChangeKind,
+    by: By<'_>,
+    status: Option<&StatusEntry>,
+) -> Result<(), StoreError> {
+    let writes = writes(store, Some(seen), after, kind, by, status)?.of_one(store, seen.id)?;
+    match store.transact(writes).await? {
+        Transaction::Committed => Ok(()),
+        Transaction::Refused(reasons) if Transaction::failed_at(&reasons, 0) => {
+            // Ours, where the SDK repeated a transaction that had succeeded.
+            let standing = get_any(store, seen.id).await?;
+            if standing == *after { Ok(()) } else { Err(StoreError::Conflict("the vendor changed meanwhile")) }
+        }
+        Transaction::Refused(_) => Err(StoreError::Conflict("vendor_code is taken")),
+    }
+}
+
+async fn with_status(store: &Store, seen: &Vendor, entry: &StatusEntry, now: Timestamp) -> Result<Vendor, StoreError> {
+    let mut entries = status_history(store, seen.id).await?;
+    entries.push(entry.clone());
+    Ok(Vendor {
+        msme_status: status::on(&entries, indian_date(now)).status,
+        updated_at: now,
+        version: seen.version + 1,
+        ..seen.clone()
+    })
+}
+
+/// The writes that add an entry to the vendor's dated statuses, if the vendor is still as `seen`.
+pub(crate) async fn set_status(store: &Store, seen: &Vendor, entry: &StatusEntry, by: By<'_>) -> Result<Vec<TransactWriteItem>, StoreError> {
+    let updated = with_status(store, seen, entry, by.at).await?;
+    writes(store, Some(seen), &updated, ChangeKind::StatusChanged, by, Some(entry))?.of_one(store, seen.id)
 }
 
 /// A write of `item` over the version that was read.
 fn put_over(store: &Store, item: Item, version: u64) -> Result<TransactWriteItem, StoreError> {
-    let put = aws_sdk_dynamodb::types::Put::builder()
+    let put = Put::builder()
         .table_name(&store.table)
         .set_item(Some(item))
         // Race: two edits of one vendor; the later one must see the earlier.
-        .condition_expression("version = :version AND attribute_not_exists(deleted_at)")
+        .condition_expression("version = :version")
         .expression_attribute_values(":version", n(version))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::None)
+        .build()
+        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// A write of what belongs to one vendor alone: the condition on its record protects it.
+fn put(store: &Store, item: Item) -> Result<TransactWriteItem, StoreError> {
+    let put = Put::builder()
+        .table_name(&store.table)
+        .set_item(Some(item))
         .build()
         .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     Ok(TransactWriteItem::builder().put(put).build())
@@ -288,30 +623,4 @@ pub(crate) fn delete(store: &Store, key: keys::Key) -> Result<TransactWriteItem,
         .build()
         .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     Ok(TransactWriteItem::builder().delete(delete).build())
-}
-
-/// The write that gives a vendor a new current status, if it is still as `seen`; the caller adds the history entry.
-pub(crate) fn set_status(store: &Store, seen: &Vendor, status: MsmeStatus, now: Timestamp) -> Result<Vec<TransactWriteItem>, StoreError> {
-    let value: AttributeValue = s(status.as_str());
-    let update = Update::builder()
-        .table_name(&store.table)
-        .set_key(Some(key_item(keys::vendor(seen.id))))
-        .update_expression("SET msme_status = :status, updated_at = :now, version = :next")
-        // Race: an edit during the answer; the caller reads again, so counters and record stay in step.
-        .condition_expression("version = :version")
-        .expression_attribute_values(":status", value)
-        .expression_attribute_values(":now", s(now.to_string()))
-        .expression_attribute_values(":version", n(seen.version))
-        .expression_attribute_values(":next", n(seen.version + 1))
-        .build()
-        .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-    let mut writes = vec![TransactWriteItem::builder().update(update).build()];
-    if seen.msme_status != status {
-        writes.push(counters::change(
-            store,
-            counters::shard_of(seen.id),
-            &[(seen.msme_status.as_str(), -1), (status.as_str(), 1)],
-        )?);
-    }
-    Ok(writes)
 }

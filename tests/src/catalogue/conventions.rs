@@ -77,6 +77,7 @@ pub(super) fn apply(document: &mut Value, routes: &[&'static Route]) {
         { "name": "auth", "description": "Sign in, stay signed in, sign out." },
         { "name": "users", "description": "Who one is." },
         { "name": "vendors", "description": "The vendor master." },
+        { "name": "segments", "description": "Saved filters for vendors, for lists, exports and campaigns." },
         { "name": "imports", "description": "Vendors from a CSV file: an upload, a job, and the rows that were handed back." },
         { "name": "templates", "description": "What campaigns say." },
         { "name": "campaigns", "description": "Drafts, execution, progress and the ledger." },

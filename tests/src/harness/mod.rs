@@ -33,6 +33,7 @@ use runtime::{App, Config, EmailProviderSecrets, SigningKeys, StreamWorker, Var,
 use serde_json::{Value, json};
 use store::campaigns::{MessageSnapshot, TemplateSnapshot};
 use store::chunks::{self, ChunkSummary};
+use store::vendors::{By, NewVendor};
 use store::{ChunkRef, Store};
 use tokio::net::TcpListener;
 
@@ -395,10 +396,20 @@ impl Harness {
     /// # Errors
     /// When the table refuses.
     pub async fn store_vendors(&self, vendors: Vec<Vendor>) -> Result<Vec<Vendor>, Error> {
-        for batch in vendors.chunks(store::vendors::CREATE_BATCH) {
-            store::vendors::create_batch(self.store()?, batch).await?;
+        for batch in vendors.chunks(1_000) {
+            let batch: Vec<NewVendor> = batch.iter().cloned().map(NewVendor::from).collect();
+            store::vendors::create_batch(self.store()?, &batch, self.by()).await?;
         }
         Ok(vendors)
+    }
+
+    /// Who changes vendors where nobody in particular does.
+    pub fn by(&self) -> By<'static> {
+        By {
+            who: "test",
+            at: self.app.now(),
+            entry: self.app.new_ulid(),
+        }
     }
 
     /// A vendor that is not stored yet, without a telephone.
@@ -418,8 +429,8 @@ impl Harness {
             vendor_code: Some(code.to_owned()),
             company_name: Some(format!("Company {code} & Sons Private Limited")),
             contact_person_name: Some("Asha Kulkarni".to_owned()),
-            email: email.map(str::to_owned),
-            phone_number: phone.map(str::to_owned),
+            emails: email.map(str::to_owned).into_iter().collect(),
+            phone_numbers: phone.map(str::to_owned).into_iter().collect(),
             city: Some("Pune".to_owned()),
             state: Some("Maharashtra".to_owned()),
             ..RawVendor::default()
@@ -431,6 +442,7 @@ impl Harness {
             profile,
             msme_status: MsmeStatus::Unknown,
             origin: None,
+            deleted_at: None,
             created_at: now,
             updated_at: now,
             version: 1,

@@ -18,7 +18,7 @@ use store::chunks::{self, ChunkState, Claim, Ending, Planned, PlannedChunk};
 use system::dependencies;
 use templates::create_email;
 
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{self, Answer, Client, TestApp};
 
 const CAMPAIGNS: &str = "/api/v1/campaigns";
 const DASHBOARD: &str = "/api/v1/analytics/dashboard";
@@ -56,7 +56,7 @@ async fn vendor(app: &TestApp, code: &str, status: MsmeStatus, email: Option<&st
     let raw = RawVendor {
         vendor_code: Some(code.into()),
         company_name: Some(format!("Castings {code}")),
-        email: email.map(Into::into),
+        emails: email.map(Into::into).into_iter().collect(),
         ..RawVendor::default()
     };
     let (profile, _) = VendorProfile::parse(raw).expect("a valid vendor");
@@ -66,11 +66,12 @@ async fn vendor(app: &TestApp, code: &str, status: MsmeStatus, email: Option<&st
         profile,
         msme_status: status,
         origin: None,
+        deleted_at: None,
         created_at: now,
         updated_at: now,
         version: 1,
     };
-    store::vendors::create(app.store(), &vendor).await.expect("the vendor is stored");
+    support::store_vendor(app.store(), &vendor).await;
     vendor
 }
 

@@ -15,7 +15,7 @@ use templates::{create_email, create_whatsapp};
 use tests::meta_simulator::{MetaSimulator, MetaSimulatorOptions, NumberHealth, Template, TemplateStatus};
 use tests::ses_simulator::{SesSimulator, SesSimulatorOptions};
 
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{self, Answer, Client, TestApp};
 
 const CAMPAIGNS: &str = "/api/v1/campaigns";
 const DEADLINE: &str = "2026-12-31T18:29:59Z";
@@ -36,11 +36,12 @@ async fn vendor(app: &TestApp, code: &str, fields: &[(&str, &str)]) -> Vendor {
         profile: VendorProfile::parse(raw).expect("a valid vendor").0,
         msme_status: MsmeStatus::Unknown,
         origin: None,
+        deleted_at: None,
         created_at: now,
         updated_at: now,
         version: 1,
     };
-    store::vendors::create(app.store(), &vendor).await.expect("the vendor is stored");
+    support::store_vendor(app.store(), &vendor).await;
     vendor
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::ChunkRef;
 use store::chunks::{PlannedChunk, SendCheck, SendQuestion};
 
-use crate::support::{Answer, Call, TestApp};
+use crate::support::{self, Answer, Call, TestApp};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const EMAIL: &str = "accounts@asha.example";
@@ -36,8 +36,8 @@ impl Asked {
         let raw = RawVendor {
             vendor_code: Some("V-1001".into()),
             company_name: Some(company_name.into()),
-            email: Some(EMAIL.into()),
-            gst_number: Some("27AAPFU0939F1ZV".into()),
+            emails: vec![EMAIL.into()],
+            gst_numbers: vec!["27AAPFU0939F1ZV".into()],
             udyam_number: Some("UDYAM-MH-12-0123456".into()),
             ..RawVendor::default()
         };
@@ -48,11 +48,12 @@ impl Asked {
             profile,
             msme_status: MsmeStatus::Unknown,
             origin: None,
+            deleted_at: None,
             created_at: now,
             updated_at: now,
             version: 1,
         };
-        store::vendors::create(store, &record).await.expect("the vendor is stored");
+        support::store_vendor(store, &record).await;
 
         let campaign = CampaignId::from_ulid(app.app().new_ulid());
         let deadline = now + SignedDuration::from_hours(24 * 30);

@@ -14,7 +14,7 @@ use store::ChunkRef;
 use store::chunks::{self, ChunkState, Claim, Ending, PlannedChunk};
 use templates::create_email;
 
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{self, Answer, Client, TestApp};
 
 const CAMPAIGNS: &str = "/api/v1/campaigns";
 const NOTE: &str = "Accounts confirmed by phone.";
@@ -26,7 +26,7 @@ async fn vendors(app: &TestApp, names: &[&str]) -> Vec<Vendor> {
         let raw = RawVendor {
             vendor_code: Some(format!("V-{i:02}")),
             company_name: Some((*name).to_owned()),
-            email: Some(format!("v{i}@kaveri.example")),
+            emails: vec![format!("v{i}@kaveri.example")],
             ..RawVendor::default()
         };
         let now = app.app().now();
@@ -35,11 +35,12 @@ async fn vendors(app: &TestApp, names: &[&str]) -> Vec<Vendor> {
             profile: VendorProfile::parse(raw).expect("a valid vendor").0,
             msme_status: MsmeStatus::Unknown,
             origin: None,
+            deleted_at: None,
             created_at: now,
             updated_at: now,
             version: 1,
         };
-        store::vendors::create(app.store(), &vendor).await.unwrap();
+        support::store_vendor(app.store(), &vendor).await;
         stored.push(vendor);
     }
     stored

@@ -10,7 +10,7 @@ use responses::{list_proposals, review_proposal};
 use serde_json::{Value, json};
 use store::proposals::{self, Proposal, ProposalState};
 
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{self, Answer, Client, TestApp};
 
 const PATH: &str = "/api/v1/responses/proposals";
 const UDYAM: &str = "UDYAM-MH-26-0012345";
@@ -50,7 +50,7 @@ async fn vendor(app: &TestApp) -> Vendor {
     let raw = RawVendor {
         vendor_code: Some("V-1".into()),
         company_name: Some("Asha Castings".into()),
-        phone_number: Some("9876543210".into()),
+        phone_numbers: vec!["9876543210".into()],
         udyam_number: Some("UDYAM-KA-01-0000001".into()),
         ..RawVendor::default()
     };
@@ -60,11 +60,12 @@ async fn vendor(app: &TestApp) -> Vendor {
         profile: VendorProfile::parse(raw).expect("a valid vendor").0,
         msme_status: MsmeStatus::Unknown,
         origin: None,
+        deleted_at: None,
         created_at: now,
         updated_at: now,
         version: 1,
     };
-    store::vendors::create(app.store(), &vendor).await.expect("the vendor is stored");
+    support::store_vendor(app.store(), &vendor).await;
     vendor
 }
 
@@ -138,7 +139,7 @@ async fn a_reviewer_sees_the_number_where_it_came_from_and_whose_it_may_be() {
         assert_eq!(unknown[field], Value::Null, "{field}");
     }
 
-    store::vendors::remove(app.store(), &vendor, app.app().now()).await.unwrap();
+    store::vendors::remove(app.store(), &vendor, support::by()).await.unwrap();
     let deleted = &list(&manager, "").await.json()["items"][1];
     assert_eq!((&deleted["vendor_id"], &deleted["vendor_code"]), (&json!(vendor.id), &Value::Null));
 }

@@ -12,14 +12,14 @@ use runtime::Var;
 use serde_json::{Value, json};
 use templates::create_email;
 
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{self, Answer, Client, TestApp};
 
 /// A draft with a vendor to ask; gives its path. Tests begin on 2 November 2026, 10:00 in India.
 async fn draft(app: &TestApp, client: &Client<'_>) -> String {
     let raw = RawVendor {
         vendor_code: Some("V-1".into()),
         company_name: Some("Kaveri Test Castings".into()),
-        email: Some("accounts@kaveri.example".into()),
+        emails: vec!["accounts@kaveri.example".into()],
         ..RawVendor::default()
     };
     let now = app.app().now();
@@ -28,11 +28,12 @@ async fn draft(app: &TestApp, client: &Client<'_>) -> String {
         profile: VendorProfile::parse(raw).expect("a valid vendor").0,
         msme_status: MsmeStatus::Unknown,
         origin: None,
+        deleted_at: None,
         created_at: now,
         updated_at: now,
         version: 1,
     };
-    store::vendors::create(app.store(), &vendor).await.expect("the vendor is stored");
+    support::store_vendor(app.store(), &vendor).await;
     let template = json!({ "name": "Request", "subject": "Status", "html": "<a href=\"{{ form_url }}\">answer</a>", "text": "{{ form_url }}" });
     let template = client
         .post(&create_email::ROUTE, "/api/v1/templates/email", template)

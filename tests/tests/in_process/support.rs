@@ -792,3 +792,18 @@ fn unchunked(mut body: &[u8]) -> Bytes {
     }
     payload.into()
 }
+
+/// Stores a vendor as a test's own.
+pub(crate) async fn store_vendor(store: &Store, vendor: &domain::vendor_record::Vendor) {
+    store::vendors::create(store, &vendor.clone().into(), by()).await.expect("the vendor is stored");
+}
+
+/// Who changes vendors where nobody in particular does.
+pub(crate) fn by() -> store::vendors::By<'static> {
+    let at = clock();
+    store::vendors::By {
+        who: "test",
+        at,
+        entry: Ulid::from_parts(u64::try_from(at.as_millisecond()).expect("after 1970"), 1),
+    }
+}

@@ -16,7 +16,7 @@ use store::chunks::PlannedChunk;
 use store::suppressions::{self as stored, Suppression};
 use suppressions::{check, create, get, list, remove};
 
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{self, Answer, Client, TestApp};
 
 const PATH: &str = "/api/v1/suppressions";
 const EMAIL: &str = "accounts@asha.example";
@@ -35,7 +35,7 @@ impl Written {
         let raw = RawVendor {
             vendor_code: Some("V-1".into()),
             company_name: Some("Asha Castings".into()),
-            email: Some(EMAIL.into()),
+            emails: vec![EMAIL.into()],
             ..RawVendor::default()
         };
         let now = app.app().now();
@@ -44,11 +44,12 @@ impl Written {
             profile: VendorProfile::parse(raw).expect("a valid vendor").0,
             msme_status: MsmeStatus::Unknown,
             origin: None,
+            deleted_at: None,
             created_at: now,
             updated_at: now,
             version: 1,
         };
-        store::vendors::create(app.store(), &vendor).await.expect("the vendor is stored");
+        support::store_vendor(app.store(), &vendor).await;
         Self {
             app,
             vendor,

@@ -15,7 +15,7 @@ use templates::{create_email, create_whatsapp};
 use tests::meta_simulator::{MetaSimulator, MetaSimulatorOptions, Template};
 use tests::ses_simulator::{SesSimulator, SesSimulatorOptions};
 
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{self, Answer, Client, TestApp};
 
 const DEADLINE: &str = "2026-12-31T18:29:59Z";
 
@@ -23,7 +23,7 @@ async fn vendor(app: &TestApp) -> Vendor {
     let raw = RawVendor {
         vendor_code: Some("V-1".to_owned()),
         company_name: Some("Kaveri Castings".to_owned()),
-        email: Some("accounts@kaveri.example".to_owned()),
+        emails: vec!["accounts@kaveri.example".to_owned()],
         ..RawVendor::default()
     };
     let now = app.app().now();
@@ -32,11 +32,12 @@ async fn vendor(app: &TestApp) -> Vendor {
         profile: VendorProfile::parse(raw).expect("a valid vendor").0,
         msme_status: MsmeStatus::Unknown,
         origin: None,
+        deleted_at: None,
         created_at: now,
         updated_at: now,
         version: 1,
     };
-    store::vendors::create(app.store(), &vendor).await.expect("the vendor is stored");
+    support::store_vendor(app.store(), &vendor).await;
     vendor
 }
 

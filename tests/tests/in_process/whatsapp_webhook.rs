@@ -23,7 +23,7 @@ use store::{ChunkRef, PageRequest, StoreError};
 use tests::meta_simulator::{Fault, FaultKind, MetaSimulator, MetaSimulatorOptions, Outcome, Template, TemplateStatus, Webhook, WebhookRules, sign};
 use webhooks::{receive_whatsapp, verify_whatsapp};
 
-use crate::support::{Answer, TestApp};
+use crate::support::{self, Answer, TestApp};
 
 const PATH: &str = "/api/v1/webhooks/whatsapp";
 /// An even last digit: messages are read.
@@ -56,7 +56,7 @@ impl World {
         let raw = RawVendor {
             vendor_code: Some(code.into()),
             company_name: Some(format!("Castings {code}")),
-            phone_number: Some(phone.into()),
+            phone_numbers: vec![phone.into()],
             ..RawVendor::default()
         };
         let now = self.app.app().now();
@@ -65,11 +65,12 @@ impl World {
             profile: VendorProfile::parse(raw).expect("a valid vendor").0,
             msme_status: MsmeStatus::Unknown,
             origin: None,
+            deleted_at: None,
             created_at: now,
             updated_at: now,
             version: 1,
         };
-        store::vendors::create(self.app.store(), &vendor).await.expect("the vendor is stored");
+        support::store_vendor(self.app.store(), &vendor).await;
         vendor
     }
 
@@ -147,7 +148,7 @@ impl World {
 
     /// Sends the campaign's message to a vendor; gives Meta's id of it.
     async fn send(&self, chunk: ChunkRef, vendor: &Vendor) -> String {
-        let phone = vendor.profile.phone_number.as_ref().expect("a number").as_str();
+        let phone = vendor.profile.phone_number().expect("a number").as_str();
         let body = json!({
             "messaging_product": "whatsapp", "recipient_type": "individual", "to": phone, "type": "template",
             "template": { "name": TEMPLATE, "language": { "code": "en" } },

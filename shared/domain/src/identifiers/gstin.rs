@@ -1,10 +1,26 @@
+use std::fmt;
+
 use super::{IndianState, Pan, PanError, Parsed, Warning, compact, has_shape, string_forms};
 
 /// A GST identification number: 15 characters, upper case, no spaces, with a matching check character.
 ///
-/// The check character catches every single mistyped character and every swap of neighbours except `0` with `Z`.
-/// Only transporter ids (prefix 88) may carry a check character that does not match.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Embeds a PAN, which is personal where the holder is a person, so `Debug` shows only the masked form.
+///
+/// # What the check character can and cannot see
+/// The scheme is Luhn's in base 36: characters at odd places count their value v, those at even places the two digits of 2v
+/// in base 36 added up, and the check character fills the sum up to a multiple of 36. Tested one by one in this file:
+/// - One changed character: always seen. Doubling maps 0–17 to the even and 18–35 to the odd values below 36, so no two
+///   values of a place count the same, doubled or not. There is no blind pair.
+/// - Two neighbours swapped: seen, except `0` with `Z`, which count 0 and 35 at either place. No form of GSTIN lets the two
+///   stand side by side in both orders, so the shape catches that one.
+/// - Two equal neighbours both mistyped alike: not seen where the values lie 12 apart in the same half of the alphabet, that is
+///   0–C, 1–D, 2–E, 3–F, 4–G, 5–H and I–U, J–V, K–W, L–X, M–Y, N–Z.
+/// - Characters two places apart swapped: never seen, for both have the same weight.
+///
+/// Only a transporter id (prefix 88) may carry a check character that does not match. One change can make such an id of a
+/// registration in state 08, 18, 28 or 38: [`Gstin::parse`] then accepts it with [`Warning::TransporterCheckCharacter`], while
+/// [`Gstin::parse_ordinary`] refuses it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Gstin {
     text: String,
     form: GstinForm,
@@ -52,8 +68,8 @@ pub enum GstinError {
     /// Letters and digits do not stand where any form of GSTIN has them.
     #[error("letters and digits are not where a GSTIN has them: look for O typed as 0, I as 1 or S as 5")]
     Shape,
-    /// The fourteenth character of a regular GSTIN is not Z.
-    #[error("the 14th character is {found}, a regular GSTIN has Z there: correct it")]
+    /// The fourteenth character is not Z, where only an ordinary registration is wanted, or is one that no form has.
+    #[error("the 14th character is {found}, an ordinary GSTIN has Z there: correct it")]
     FourteenthCharacter {
         /// The character there.
         found: char,
@@ -72,6 +88,9 @@ pub enum GstinError {
         /// What the first fourteen characters call for.
         expected: char,
     },
+    /// A transporter's enrolment id where only an ordinary registration is wanted.
+    #[error("this is a transporter's enrolment id (prefix 88), not a registration: ask the vendor for its GSTIN")]
+    Transporter,
     /// Characters 3 to 12 cannot be a PAN.
     #[error("the PAN inside the GSTIN is not valid: {0}")]
     Pan(PanError),
@@ -88,6 +107,7 @@ impl GstinError {
             Self::FourteenthCharacter { .. } => "gstin_fourteenth_character",
             Self::State { .. } => "gstin_state",
             Self::CheckCharacter { .. } => "gstin_check_character",
+            Self::Transporter => "gstin_transporter",
             Self::Pan(_) => "gstin_pan",
         }
     }
@@ -107,20 +127,52 @@ const TRANSPORTER_PREFIX: u8 = 88;
 
 impl Gstin {
     /// Parses a GSTIN of any form; case, spaces and hyphens do not matter.
+    ///
+    /// A regular taxpayer's fourteenth character may be any the published pattern has (`Z`, `1`–`9`, `A`, `B`, `E`–`J`).
+    ///
+    /// # Errors
+    /// The first thing wrong, from shape to check character.
     pub fn parse(text: &str) -> Result<Parsed<Self>, GstinError> {
-        let text = compact(text);
-        if text.is_empty() {
-            return Err(GstinError::Empty);
-        }
-        let found = text.chars().count();
-        if found != 15 {
-            return Err(GstinError::Length { found });
-        }
-        if let Some((index, found)) = text.chars().enumerate().find(|(_, c)| !c.is_ascii_alphanumeric()) {
-            return Err(GstinError::Character { found, position: index + 1 });
-        }
+        let text = checked_characters(text)?;
+        let form = form_of(&text)?;
+        Self::checked(text, form)
+    }
 
-        let mut form = form_of(&text)?;
+    /// Parses an ordinary registration: a regular or composition taxpayer's GSTIN, whose fourteenth character is `Z`.
+    ///
+    /// # Errors
+    /// As [`Gstin::parse`]; also for every other form, and for a transporter's enrolment id.
+    pub fn parse_ordinary(text: &str) -> Result<Parsed<Self>, GstinError> {
+        let text = checked_characters(text)?;
+        let form = form_of(&text)?;
+        match text.chars().nth(13) {
+            Some('Z') if form == GstinForm::Normal => {}
+            // The prefix has to be looked at first: its check character need not match.
+            found => {
+                return Err(GstinError::FourteenthCharacter {
+                    found: found.unwrap_or_default(),
+                });
+            }
+        }
+        if state_digits(&text) == Some(TRANSPORTER_PREFIX) {
+            return Err(GstinError::Transporter);
+        }
+        Self::checked(text, form)
+    }
+
+    /// The clean spelling of a GSTIN, valid or not: upper case without spaces, hyphens and invisible characters.
+    pub fn normalise(text: &str) -> String {
+        compact(text)
+    }
+
+    /// The check character of fourteen capital letters and digits; none if they are anything else.
+    pub fn check_character(body: &str) -> Option<char> {
+        let is_body = body.len() == 14 && body.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+        is_body.then(|| check_character(body))
+    }
+
+    /// Checks what follows from the form: state, check character and embedded PAN.
+    fn checked(text: String, mut form: GstinForm) -> Result<Parsed<Self>, GstinError> {
         let mut warnings = Vec::new();
         let state = state_digits(&text).ok_or(GstinError::Shape)?;
         match state {
@@ -156,6 +208,13 @@ impl Gstin {
         &self.text
     }
 
+    /// The form fit for screens and logs, as in `27AAPFUXXXXF1ZX`.
+    ///
+    /// The check character is hidden too: with it, a few hundred guesses would do for the four digits.
+    pub fn masked(&self) -> String {
+        format!("{}XXXX{}X", &self.text[..7], &self.text[11..14])
+    }
+
     /// Which kind of registration this is.
     pub fn form(&self) -> GstinForm {
         self.form
@@ -180,6 +239,12 @@ impl Gstin {
     }
 }
 
+impl fmt::Debug for Gstin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gstin({})", self.masked())
+    }
+}
+
 string_forms!(Gstin, GstinError, |text| Gstin::parse(text).map(Parsed::into_value));
 
 fn embeds_pan(form: GstinForm) -> bool {
@@ -190,21 +255,44 @@ fn state_digits(text: &str) -> Option<u8> {
     text.get(..2)?.parse().ok()
 }
 
+/// Fifteen capital letters and digits.
+fn checked_characters(text: &str) -> Result<String, GstinError> {
+    let text = compact(text);
+    if text.is_empty() {
+        return Err(GstinError::Empty);
+    }
+    let found = text.chars().count();
+    if found != 15 {
+        return Err(GstinError::Length { found });
+    }
+    match text.chars().enumerate().find(|(_, c)| !c.is_ascii_alphanumeric()) {
+        Some((index, found)) => Err(GstinError::Character { found, position: index + 1 }),
+        None => Ok(text),
+    }
+}
+
 fn form_of(text: &str) -> Result<GstinForm, GstinError> {
     let form = SHAPES
         .iter()
         .find(|(shape, _)| has_shape(text, shape))
         .map(|&(_, form)| form)
         .ok_or(GstinError::Shape)?;
-    // The published pattern leaves room for other fourteenth characters, but none has been issued to a regular taxpayer,
-    // and 2 for Z is the commonest misreading: better to ask than to store it.
+    // C and D stand for collectors and deductors of tax, which the shapes before this one have caught.
     match text.chars().nth(13) {
-        Some(found) if form == GstinForm::Normal && found != 'Z' => Err(GstinError::FourteenthCharacter { found }),
+        Some(found) if form == GstinForm::Normal && !matches!(found, 'Z' | '1'..='9' | 'A' | 'B' | 'D'..='J') => {
+            Err(GstinError::FourteenthCharacter { found })
+        }
         _ => Ok(form),
     }
 }
 
 const ALPHABET: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/// What a value counts at a place, counted from 0.
+fn contribution(value: usize, index: usize) -> usize {
+    let product = value * if index.is_multiple_of(2) { 1 } else { 2 };
+    product / 36 + product % 36
+}
 
 /// The Luhn scheme in base 36 over the first fourteen characters.
 fn check_character(body: &str) -> char {
@@ -216,9 +304,97 @@ fn check_character(body: &str) -> char {
                 b'0'..=b'9' => byte - b'0',
                 _ => byte - b'A' + 10,
             };
-            let product = usize::from(value) * if index % 2 == 0 { 1 } else { 2 };
-            product / 36 + product % 36
+            contribution(usize::from(value), index)
         })
         .sum();
     char::from(ALPHABET[(36 - sum % 36) % 36])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs() -> impl Iterator<Item = (usize, usize)> {
+        (0..36).flat_map(|a| (0..36).filter(move |b| *b != a).map(move |b| (a, b)))
+    }
+
+    fn named(pair: (usize, usize)) -> (char, char) {
+        (char::from(ALPHABET[pair.0]), char::from(ALPHABET[pair.1]))
+    }
+
+    #[test]
+    fn no_single_change_counts_the_same_at_any_place() {
+        for index in 0..14 {
+            for (a, b) in pairs() {
+                assert_ne!(contribution(a, index) % 36, contribution(b, index) % 36, "{:?} at {index}", named((a, b)));
+            }
+        }
+    }
+
+    #[test]
+    fn of_swapped_neighbours_only_0_and_z_count_the_same() {
+        let blind: Vec<_> = pairs()
+            .filter(|&(a, b)| (contribution(a, 0) + contribution(b, 1)) % 36 == (contribution(b, 0) + contribution(a, 1)) % 36)
+            .map(named)
+            .collect();
+        assert_eq!(blind, [('0', 'Z'), ('Z', '0')]);
+    }
+
+    #[test]
+    fn equal_neighbours_mistyped_alike_are_missed_where_the_doc_comment_says() {
+        let blind: String = pairs()
+            .filter(|&(a, b)| a < b && (contribution(a, 0) + contribution(a, 1)) % 36 == (contribution(b, 0) + contribution(b, 1)) % 36)
+            .map(|pair| format!("{}{} ", named(pair).0, named(pair).1))
+            .collect();
+        assert_eq!(blind.trim_end(), "0C 1D 2E 3F 4G 5H IU JV KW LX MY NZ");
+    }
+
+    #[test]
+    fn every_one_character_change_and_every_swap_of_neighbours_in_real_numbers_is_refused() {
+        // One of every form; the states are such that a first digit of 8 makes transporter ids of some.
+        let bodies = [
+            "27AAPFU0939F1Z",
+            "08AAPFU0939F1Z",
+            "38AAPFU0939FZZ",
+            "27AAPFU0939F1C",
+            "27MUMZ02345B1D",
+            "0717USA00157UN",
+            "9917SGP29001OS",
+            "0717ESP00001NR",
+            "29AAGCB7383J12",
+        ];
+        for body in bodies {
+            let text = format!("{body}{}", check_character(body));
+            assert!(Gstin::parse(&text).is_ok(), "{text}");
+            for index in 0..15 {
+                for typed in ALPHABET.iter().map(|&b| char::from(b)).filter(|&c| !text[index..].starts_with(c)) {
+                    let mut mistyped = text.clone();
+                    mistyped.replace_range(index..=index, typed.encode_utf8(&mut [0; 4]));
+                    assert!(Gstin::parse_ordinary(&mistyped).is_err(), "{mistyped}");
+                    if let Ok(accepted) = Gstin::parse(&mistyped) {
+                        assert_eq!((index, typed, &body[1..2]), (0, '8', "8"), "{mistyped}");
+                        assert_eq!(accepted.warnings, [Warning::TransporterCheckCharacter]);
+                    }
+                }
+            }
+            for index in (0..14).filter(|&index| text[index..=index] != text[index + 1..index + 2]) {
+                let (left, right) = (&text[index..=index], &text[index + 1..index + 2]);
+                let swapped = format!("{}{right}{left}{}", &text[..index], &text[index + 2..]);
+                assert!(Gstin::parse(&swapped).is_err(), "{swapped}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_form_lets_0_and_z_stand_side_by_side_in_both_orders() {
+        let admits = |class: u8, byte: u8| has_shape(&char::from(byte).to_string(), &char::from(class).to_string());
+        for (shape, form) in SHAPES {
+            let classes = shape.as_bytes();
+            for index in 0..14 {
+                let (left, right) = (classes[index], classes[index + 1]);
+                let both = admits(left, b'0') && admits(right, b'Z') && admits(left, b'Z') && admits(right, b'0');
+                assert!(!both, "{form:?} at {index}");
+            }
+        }
+    }
 }

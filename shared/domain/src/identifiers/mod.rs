@@ -20,7 +20,7 @@ pub use pan::{Pan, PanError, PanHolder};
 pub use phone::{MobileError, MobileNumber};
 pub use pin::{PinCode, PinError};
 pub use state::{IndianState, StateError};
-pub use udyam::{Udyam, UdyamError};
+pub use udyam::{Uam, UamError, Udyam, UdyamError};
 
 /// A parsed value with what is noteworthy about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub enum Warning {
     TransporterCheckCharacter,
     /// The PAN's fourth letter is K, a holder type no longer issued.
     LegacyPanHolder,
+    /// An Udyog Aadhaar number: the scheme was replaced by Udyam and its numbers have lapsed.
+    ExpiredUam,
     /// The Udyam number's two letters are no state known to the Udyam register.
     UnknownUdyamState,
     /// The Udyam number uses the usual letters of a state whose Udyam letters are different.
@@ -76,6 +78,7 @@ impl Warning {
             Self::RetiredGstState { .. } => "gstin_state_retired",
             Self::TransporterCheckCharacter => "gstin_transporter_check_character",
             Self::LegacyPanHolder => "pan_holder_legacy",
+            Self::ExpiredUam => "expired_uam",
             Self::UnknownUdyamState => "udyam_state_unknown",
             Self::DoubtfulUdyamState { .. } => "udyam_state_doubtful",
             Self::UdyamDistrictZero => "udyam_district_zero",
@@ -93,6 +96,7 @@ impl fmt::Display for Warning {
             ),
             Self::TransporterCheckCharacter => f.write_str("the transporter id's check character does not match: compare it with the original"),
             Self::LegacyPanHolder => f.write_str("holder type K is no longer issued: compare the PAN with the card"),
+            Self::ExpiredUam => f.write_str("an Udyog Aadhaar number, which has lapsed: ask the vendor for its Udyam number"),
             Self::UnknownUdyamState => f.write_str("the two letters after UDYAM are no known state: compare the number with the certificate"),
             Self::DoubtfulUdyamState { expected } => write!(
                 f,

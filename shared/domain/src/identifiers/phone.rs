@@ -100,15 +100,38 @@ impl MobileNumber {
                 });
             }
         }
-        let number = Parsed::clean(Self(format!("+91{digits}")));
+        Ok(Self::of_ten_digits(digits))
+    }
+
+    /// Parses ten bare digits as a mobile number, with no prefix, space or punctuation: for columns that promise just that.
+    ///
+    /// # Errors
+    /// For anything but ten ASCII digits of which the first is 6 to 9.
+    pub fn parse_strict10(text: &str) -> Result<Parsed<Self>, MobileError> {
+        if text.is_empty() {
+            return Err(MobileError::Empty);
+        }
+        if let Some(found) = text.chars().find(|c| !c.is_ascii_digit()) {
+            return Err(MobileError::Character { found });
+        }
+        if text.len() != 10 {
+            return Err(MobileError::Length { found: text.len() });
+        }
+        match text.chars().next() {
+            Some('6'..='9') => Ok(Self::of_ten_digits(text)),
+            found => Err(MobileError::NotMobile {
+                found: found.unwrap_or_default(),
+            }),
+        }
+    }
+
+    fn of_ten_digits(digits: &str) -> Parsed<Self> {
+        let mut number = Parsed::clean(Self(format!("+91{digits}")));
         let first = digits.as_bytes()[0];
         if digits.bytes().all(|digit| digit == first) {
-            return Ok(Parsed {
-                warnings: vec![Warning::RepeatedDigit],
-                ..number
-            });
+            number.warnings.push(Warning::RepeatedDigit);
         }
-        Ok(number)
+        number
     }
 
     /// The number in E.164, as in `+919876543210`.

@@ -63,6 +63,11 @@ impl PinCode {
         &self.0
     }
 
+    /// The form fit for screens: the district stays, the post office goes, as in `411XXX`.
+    pub fn masked(&self) -> String {
+        format!("{}XXX", &self.0[..3])
+    }
+
     /// Whether a state has PIN codes that begin like this one. Borders and postal circles overlap, so a no is a hint only.
     pub fn may_lie_in(&self, state: IndianState) -> bool {
         self.0[..3].parse().is_ok_and(|prefix| state.has_pin_prefix(prefix))

@@ -67,6 +67,11 @@ impl Udyam {
         &self.0
     }
 
+    /// The form fit for screens, as in `UDYAM-MH-26-XXXX345`.
+    pub fn masked(&self) -> String {
+        format!("{}XXXX{}", &self.0[..12], &self.0[16..])
+    }
+
     /// The state whose letters the number carries, if they are known.
     pub fn state(&self) -> Option<IndianState> {
         IndianState::from_udyam_letters(&self.0[6..8])
@@ -74,3 +79,63 @@ impl Udyam {
 }
 
 string_forms!(Udyam, UdyamError, |text| Udyam::parse(text).map(Parsed::into_value));
+
+/// An Udyog Aadhaar number (UAM) in its normal form, as in `MH26A0012345`: well formed, and always lapsed.
+///
+/// Udyam replaced that scheme on 1 July 2020, and the old numbers counted until 30 June 2022 at the latest (check). One is
+/// worth keeping as a hint whom to ask, and is never evidence of a status.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Uam(String);
+
+/// Why a text is not an Udyog Aadhaar number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UamError {
+    /// Nothing was given.
+    #[error("the Udyog Aadhaar number is empty: ask the vendor for its Udyam number")]
+    Empty,
+    /// The characters are not two letters, two digits, a letter and seven digits.
+    #[error("an Udyog Aadhaar number reads XX00X0000000: ask the vendor for its Udyam number instead")]
+    Shape,
+}
+
+impl UamError {
+    /// A stable word for machines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "uam_empty",
+            Self::Shape => "uam_shape",
+        }
+    }
+}
+
+impl Uam {
+    /// Parses an old number; case, spaces and hyphens do not matter. The warning that it has lapsed always comes along.
+    ///
+    /// # Errors
+    /// When the shape is another.
+    pub fn parse(text: &str) -> Result<Parsed<Self>, UamError> {
+        let text = compact(text);
+        if text.is_empty() {
+            return Err(UamError::Empty);
+        }
+        if !has_shape(&text, "llddlddddddd") {
+            return Err(UamError::Shape);
+        }
+        Ok(Parsed {
+            value: Self(text),
+            warnings: vec![Warning::ExpiredUam],
+        })
+    }
+
+    /// The twelve characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The form fit for screens, as in `MH26AXXXX345`.
+    pub fn masked(&self) -> String {
+        format!("{}XXXX{}", &self.0[..5], &self.0[9..])
+    }
+}
+
+string_forms!(Uam, UamError, |text| Uam::parse(text).map(Parsed::into_value));

@@ -4,6 +4,7 @@ use std::fmt;
 
 use domain::delivery::WAVE_SIZE;
 use futures::future::join_all;
+use outbound::https::{Answer, Https, NoAnswer};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -11,7 +12,6 @@ use super::approved::ApprovedTemplate;
 use super::classify;
 use super::payload::OutgoingWhatsapp;
 use crate::classify::{EntryResult, Wait};
-use crate::https::{Answer, Https, NoAnswer};
 
 /// What Meta grants a number that has not been upgraded, in messages a second.
 /// <https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput>
@@ -328,7 +328,7 @@ mod tests {
     fn answer(status: u16, body: &str) -> EntryResult {
         classify_answer(&Answer {
             status,
-            headers: reqwest::header::HeaderMap::new(),
+            headers: outbound::https::HeaderMap::new(),
             body: body.as_bytes().to_vec(),
         })
     }

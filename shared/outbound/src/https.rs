@@ -7,17 +7,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use reqwest::header::HeaderMap;
+use reqwest::header::HeaderValue;
 use reqwest::{Client, RequestBuilder, Response, header};
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// Longer than any provider's handshake takes, and short enough to fail over within one invocation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Answers of providers are short; what is longer is none.
+/// Answers of most providers are short; what is longer is none.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// A client that keeps its connections.
 #[derive(Clone)]
 pub struct Https {
     client: Client,
+    max_answer_bytes: usize,
 }
 
 impl fmt::Debug for Https {
@@ -32,7 +36,7 @@ pub struct Answer {
     /// The status code.
     pub status: u16,
     /// The headers.
-    pub headers: header::HeaderMap,
+    pub headers: HeaderMap,
     /// The body; empty if it did not arrive in full.
     pub body: Vec<u8>,
 }
@@ -75,7 +79,16 @@ impl Https {
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
             .timeout(timeout)
             .build()?;
-        Ok(Self { client })
+        Ok(Self {
+            client,
+            max_answer_bytes: MAX_ANSWER_BYTES,
+        })
+    }
+
+    /// The same client, for a provider whose answers may be as long as this; 64 KiB otherwise.
+    #[must_use]
+    pub fn with_max_answer_bytes(self, max_answer_bytes: usize) -> Self {
+        Self { max_answer_bytes, ..self }
     }
 
     /// Posts JSON with a bearer token, once.
@@ -92,7 +105,7 @@ impl Https {
     /// What is known of a request that was not answered.
     pub async fn post(&self, url: &str, bearer: &str, content_type: &str, body: Vec<u8>) -> Result<Answer, NoAnswer> {
         let request = self.client.post(url).header(header::CONTENT_TYPE, content_type).body(body);
-        exchange(request.bearer_auth(bearer)).await
+        self.exchange(request.bearer_auth(bearer)).await
     }
 
     /// Reads with a bearer token, once.
@@ -100,7 +113,29 @@ impl Https {
     /// # Errors
     /// What is known of a request that was not answered.
     pub async fn get(&self, url: &str, bearer: &str) -> Result<Answer, NoAnswer> {
-        exchange(self.client.get(url).bearer_auth(bearer)).await
+        self.exchange(self.client.get(url).bearer_auth(bearer)).await
+    }
+
+    /// Posts JSON with headers of its own instead of a bearer token, once.
+    ///
+    /// # Errors
+    /// What is known of a request that was not answered.
+    pub async fn post_json_with(&self, url: &str, headers: &[(&'static str, &SecretString)], body: Vec<u8>) -> Result<Answer, NoAnswer> {
+        let mut request = self.client.post(url).header(header::CONTENT_TYPE, "application/json").body(body);
+        for (name, value) in headers {
+            let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| NoAnswer::NotBuilt)?;
+            value.set_sensitive(true);
+            request = request.header(*name, value);
+        }
+        self.exchange(request).await
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<Answer, NoAnswer> {
+        let mut response = request.send().await.map_err(|error| no_answer(&error))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        // The status is the answer; a body that does not arrive takes nothing from it.
+        let body = read(&mut response, self.max_answer_bytes).await.unwrap_or_default();
+        Ok(Answer { status, headers, body })
     }
 }
 
@@ -120,20 +155,12 @@ pub fn tls() -> Result<rustls::ClientConfig, NotBuilt> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn exchange(request: RequestBuilder) -> Result<Answer, NoAnswer> {
-    let mut response = request.send().await.map_err(|error| no_answer(&error))?;
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    // The status is the answer; a body that does not arrive takes nothing from it.
-    let body = read(&mut response).await.unwrap_or_default();
-    Ok(Answer { status, headers, body })
-}
-
 /// The whole body; none if it is cut off or too long.
-async fn read(response: &mut Response) -> Option<Vec<u8>> {
+async fn read(response: &mut Response, max_bytes: usize) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await.ok()? {
         body.extend_from_slice(&part);
-        if body.len() > MAX_ANSWER_BYTES {
+        if body.len() > max_bytes {
             return None;
         }
     }

@@ -1,0 +1,5 @@
+//! Wiring of `segments-create`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&segments::create::ROUTE)
+}

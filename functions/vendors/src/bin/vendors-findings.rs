@@ -1,0 +1,5 @@
+//! Wiring of `vendors-findings`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&vendors::findings::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `vendors-group`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&vendors::group::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `vendors-status`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&vendors::status::ROUTE)
+}

@@ -1,0 +1,292 @@
+//! Files as people, ERP systems and attackers make them.
+
+use sheets::{Flaw, Format, Limits, Options, SheetError};
+use crate::support::{archive, file, read, read_within, workbook, workbook_with};
+
+const SHEET: &str = "xl/worksheets/sheet0.xml";
+
+#[track_caller]
+fn rows(bytes: &[u8]) -> Vec<(u32, String)> {
+    let (_, rows) = read(bytes).unwrap();
+    rows.into_iter().map(|row| (row.number, row.cells.join("|"))).collect()
+}
+
+#[track_caller]
+fn row(bytes: &[u8]) -> String {
+    let mut rows = rows(bytes);
+    assert_eq!(rows.len(), 1);
+    rows.remove(0).1
+}
+
+#[track_caller]
+fn refused(bytes: &[u8]) -> String {
+    match read(bytes) {
+        Ok(_) => panic!("was read"),
+        Err(error) => {
+            let sentence = error.to_string();
+            assert!(sentence.len() < 400, "{sentence}");
+            error.code().to_owned()
+        }
+    }
+}
+
+#[test]
+fn the_delimiter_is_the_one_that_makes_sense_of_the_header() {
+    for delimiter in [',', ';', '\t', '|'] {
+        let text = format!("Vendor Code{delimiter}Name\r\nV-1{delimiter}Asha Castings\r\n");
+        assert_eq!(rows(text.as_bytes()), [(2, "V-1|Asha Castings".to_owned())], "{delimiter:?}");
+    }
+    assert_eq!(row(b"remarks, if any;vendor_code;company_name\nx, y, z;V-1;A"), "x, y, z|V-1|A");
+    // Unknown headers: the one that gives rows of one width.
+    assert_eq!(row(b"alpha;beta, gamma;delta\n1;2, 3, 4;5"), "1|2, 3, 4|5");
+}
+
+#[test]
+fn encodings_of_the_field_are_read() {
+    let text = "vendor_code,company_name\nV-1,Café – Rivière ₹";
+    let expected = "V-1|Café – Rivière ₹";
+    assert_eq!(row(text.as_bytes()), expected);
+    assert_eq!(row(format!("\u{feff}{text}").as_bytes()), expected);
+    let utf_16 = |bytes: fn(u16) -> [u8; 2], mark: bool| -> Vec<u8> {
+        let units = mark.then_some(0xfeff).into_iter().chain(text.encode_utf16());
+        units.flat_map(bytes).collect()
+    };
+    for mark in [true, false] {
+        assert_eq!(row(&utf_16(u16::to_le_bytes, mark)), expected);
+        assert_eq!(row(&utf_16(u16::to_be_bytes, mark)), expected);
+    }
+    assert_eq!(row(b"vendor_code,company_name\nV-1,Caf\xe9 \x96 Rivi\xe8re"), "V-1|Café – Rivière");
+}
+
+#[test]
+fn what_is_no_text_is_refused() {
+    assert_eq!(refused(b""), "file_empty");
+    assert_eq!(refused(b" \r\n \r\n"), "file_empty");
+    assert_eq!(refused(b"vendor_code,company_name\nV-1,A\0"), "file_nul");
+    assert_eq!(refused(b"vendor_code,company_name\nV-1,\x81"), "file_not_text");
+    assert_eq!(refused(b"\xef\xbb\xbfvendor_code,company_name\nV-1,\xff"), "file_encoding");
+    assert_eq!(refused(b"\xff\xfev\0e\0\0\xd8x\0"), "file_encoding");
+    assert_eq!(refused(b"%PDF-1.7 \n%\xe2\xe3"), "file_not_text");
+    let mut late = b"vendor_code,company_name\n".repeat(20_000);
+    late.push(0);
+    assert_eq!(refused(&late), "file_nul");
+}
+
+#[test]
+fn rows_are_counted_as_a_spreadsheet_counts_them() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["vendor_code,company_name", "V-1,A", "", ",", "V-2,\"B", "C\"", "", "", "V-3,D"].join(end);
+        let numbers: Vec<u32> = rows(text.as_bytes()).into_iter().map(|(number, _)| number).collect();
+        assert_eq!(numbers, [2, 5, 8], "{end:?}");
+    }
+}
+
+#[test]
+fn titles_rulers_and_repeated_headers_are_passed_over() {
+    let tally = "Asha Industries Pvt Ltd\nList of Ledgers\n1-Apr-2026 to 30-Sep-2026\n\nName,Group Name,PAN/IT No.,GSTIN/UIN\n\
+                 Kaveri,Sundry Creditors,AAPFU0939F,\nRamesh,Sundry Debtors,,\n";
+    let (sheet, found) = read(tally.as_bytes()).unwrap();
+    assert_eq!((sheet.header_row(), sheet.header().len()), (5, 4));
+    assert_eq!(found.iter().map(|row| row.number).collect::<Vec<_>>(), [6, 7]);
+
+    let sap = "22.11.2026|Dynamic List Display\n---------------\n|LIFNR |NAME1   |ORT01|\n---------------\n|1001  |Kaveri  |Pune |\n\
+               ---------------\n|LIFNR |NAME1   |ORT01|\n|1002  |Godavari|Pune |\n---------------\n";
+    let (sheet, found) = read(sap.as_bytes()).unwrap();
+    assert_eq!(sheet.format(), Format::Delimited { delimiter: '|', encoding: "UTF-8" });
+    assert_eq!(found.iter().map(|row| row.cells[1].trim()).collect::<Vec<_>>(), ["1001", "1002"]);
+
+    let unknown = "Quarterly report\n2026-11-22\nPlant,Remark,Owner\nPune,ok,Asha\n";
+    assert_eq!(read(unknown.as_bytes()).unwrap().0.header(), ["Plant", "Remark", "Owner"]);
+}
+
+#[test]
+fn a_row_keeps_its_width_unless_the_surplus_is_empty() {
+    let (_, found) = read(b"vendor_code,company_name\nV-1,A,,\nV-2,B,C\nV-3\n").unwrap();
+    assert_eq!(found.iter().map(|row| row.cells.len()).collect::<Vec<_>>(), [2, 3, 1]);
+}
+
+#[test]
+fn formulas_in_text_are_marked_and_what_only_looks_like_one_is_not() {
+    let text = "vendor_code,company_name,phone\n=1+1,A,+91 98765 43210\n\"=\"\"00123\"\"\",'=B,-9876543119\nV-3,#REF!,@SUM(A1)\n";
+    let (_, found) = read(text.as_bytes()).unwrap();
+    assert_eq!(found[0].flaws, [(0, Flaw::Formula)]);
+    assert_eq!(found[1].cells, ["00123", "=B", "-9876543119"]);
+    assert!(found[1].flaws.is_empty());
+    assert_eq!(found[2].flaws, [(1, Flaw::ErrorValue), (2, Flaw::Formula)]);
+}
+
+#[test]
+fn delimited_text_beyond_the_limits_is_refused() {
+    // Ten million columns, in one row of 10 MB.
+    let mut wide = b"vendor_code,company_name\n".to_vec();
+    wide.resize(wide.len() + 10_000_000, b',');
+    assert_eq!(refused(&wide), "too_many_columns");
+    // The header itself.
+    assert_eq!(refused(&b",".repeat(10_000_000)), "too_many_columns");
+    let long = format!("vendor_code,company_name\nV-1,{}\n", "x".repeat(40_000));
+    assert_eq!(refused(long.as_bytes()), "cell_too_long");
+    // An unclosed quotation mark takes the rest of the file for one cell.
+    let unclosed = format!("vendor_code,company_name\nV-1,\"A\n{}", "V-2,B\n".repeat(500_000));
+    assert_eq!(refused(unclosed.as_bytes()), "row_too_long");
+    let limits = Limits {
+        rows: 2,
+        file_bytes: 60,
+        ..Limits::default()
+    };
+    let code = |text: &str| read_within(text.as_bytes(), limits).map(|_| ()).unwrap_err().code();
+    assert_eq!(code("vendor_code,company_name\na,b\n\nc,d\ne,f\n"), "too_many_rows");
+    assert_eq!(code(&format!("vendor_code,company_name\na,{}\n", "b".repeat(60))), "file_too_large");
+}
+
+fn table(rows: &str) -> String {
+    format!(r#"<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1" t="inlineStr"><is><t>Udyam date</t></is></c></row>{rows}"#)
+}
+
+fn simple(rows: &str) -> Vec<u8> {
+    workbook(&[("Vendors", "visible", &table(rows))], &["vendor_code", "company_name", "Caf\u{e9} &amp; Sons_x000D_", "'=1+1"])
+}
+
+#[test]
+fn cells_of_a_workbook_are_what_a_person_sees() {
+    let found = rows(&simple(
+        r#"<row r="3"><c r="A3" s="3"><v>42</v></c><c r="B3" t="s"><v>2</v></c><c r="C3" s="2"><v>44291</v></c></row>
+           <row r="4"><c><v>9.8765432100000000E9</v></c><c t="str"><v>A &lt; &#x42;</v></c><c s="1"><v>44291.5</v></c></row>
+           <row r="5" ht="20"/><row r="6"><c r="A6" s="1"/></row>
+           <row r="7"><c r="C7" t="d"><v>2021-04-05T00:00:00</v></c><c r="B7" t="b"><v>1</v></c></row>
+           <row r="8"><c r="A8" t="inlineStr"><is><r><t>V</t></r><r><rPr><b/></rPr><t>-8</t></r><rPh sb="0" eb="1"><t>x</t></rPh></is></c><c r="B8" t="s"><v>3</v></c></row>"#,
+    ));
+    let expected = [
+        (3, "000042|Caf\u{e9} & Sons\r|2021-04-05"),
+        (4, "9876543210|A < B|2021-04-05 12:00:00"),
+        (7, "|TRUE|2021-04-05"),
+        (8, "V-8|=1+1|"),
+    ];
+    assert_eq!(found, expected.map(|(number, text)| (number, text.to_owned())));
+}
+
+#[test]
+fn cells_that_cannot_be_trusted_are_marked() {
+    let (_, found) = read(&simple(
+        r#"<row r="2"><c r="A2"><f>1+1</f><v>2</v></c><c r="B2" t="e"><v>#N/A</v></c><c r="C2"><v>1.2345678901234567E+18</v></c></row>
+           <row r="3"><c r="A3" t="str"><f t="shared" si="0"/><v>x</v></c><c r="B3" t="e"><f>A1</f><v>#REF!</v></c></row>"#,
+    ))
+    .unwrap();
+    assert_eq!(found[0].flaws, [(0, Flaw::Formula), (1, Flaw::ErrorValue), (2, Flaw::LostDigits)]);
+    assert_eq!(found[1].flaws, [(0, Flaw::Formula), (1, Flaw::Formula)]);
+}
+
+#[test]
+fn prefixes_of_namespaces_do_not_matter() {
+    let xml = r#"<x:worksheet xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><x:sheetData><x:row r="1"><x:c r="A1" t="inlineStr"><x:is><x:t>vendor_code</x:t></x:is></x:c></x:row><x:row r="2"><x:c r="A2"><x:v>7</x:v></x:c></x:row></x:sheetData></x:worksheet>"#;
+    let bytes = workbook_with(&[("V", "visible", "")], "<sst/>", &[(SHEET, xml.as_bytes())]);
+    assert_eq!(rows(&bytes), [(2, "7".to_owned())]);
+}
+
+#[test]
+fn the_first_visible_sheet_with_a_known_header_is_taken_unless_one_is_named() {
+    let note = r#"<row r="1"><c r="A1" t="inlineStr"><is><t>How to fill this in</t></is></c></row>"#;
+    let vendors = table(r#"<row r="2"><c r="A2"><v>1</v></c></row>"#);
+    let bytes = workbook(
+        &[("Old", "hidden", &vendors), ("Empty", "visible", ""), ("Read me", "visible", note), ("Vendors", "visible", &vendors)],
+        &["vendor_code", "company_name"],
+    );
+    let (sheet, _) = read(&bytes).unwrap();
+    assert_eq!(sheet.name(), Some("Vendors"));
+    let names: Vec<_> = sheet.sheets().iter().map(|sheet| (sheet.name.as_str(), sheet.is_visible)).collect();
+    assert_eq!(names, [("Old", false), ("Empty", true), ("Read me", true), ("Vendors", true)]);
+    let file = file(&bytes);
+    let open = |name| {
+        let options = Options {
+            sheet: Some(name),
+            ..Options::default()
+        };
+        sheets::open_with(file.path(), &options)
+    };
+    assert_eq!(open("Old").unwrap().name(), Some("Old"));
+    assert!(matches!(open("Other").unwrap_err(), SheetError::NoSuchSheet { .. }));
+    assert!(matches!(open("Empty").unwrap_err(), SheetError::Empty));
+}
+
+#[test]
+fn far_cells_are_refused_and_formats_far_away_are_not() {
+    let cell = |address: &str, row: u32| simple(&format!(r#"<row r="{row}"><c r="{address}"><v>1</v></c></row>"#));
+    assert_eq!(refused(&cell("XFD1048576", 1_048_576)), "far_cell");
+    assert_eq!(refused(&cell("XFD2", 2)), "far_cell");
+    assert_eq!(refused(&cell("A1048576", 1_048_576)), "far_cell");
+    assert_eq!(refused(&cell("A1048577", 1_048_577)), "workbook_damaged");
+    assert_eq!(refused(&cell("ZZZZ2", 2)), "workbook_damaged");
+    let colour = simple(r#"<row r="2"><c r="A2"><v>1</v></c><c r="XFD2" s="1"/></row><row r="1048576"><c r="A1048576" s="1"/></row>"#);
+    assert_eq!(rows(&colour), [(2, "1||".to_owned())]);
+}
+
+#[test]
+fn workbooks_that_swell_are_refused() {
+    let limits = Limits {
+        unpacked_bytes: 2_000_000,
+        ..Limits::default()
+    };
+    let code = |bytes: &[u8]| read_within(bytes, limits).map(|_| ()).unwrap_err().code();
+    // In the sheet, in the list of texts, in the styles, in a single tag, in a single text.
+    let many = r#"<row><c s="1"/></row>"#.repeat(200_000);
+    assert_eq!(code(&simple(&many)), "workbook_unpacks");
+    let strings = format!("<sst>{}</sst>", "<si/>".repeat(500_000));
+    assert_eq!(code(&workbook_with(&[("V", "visible", "")], &strings, &[])), "workbook_unpacks");
+    let styles = format!("<styleSheet><cellXfs>{}</cellXfs></styleSheet>", "<xf/>".repeat(80_000));
+    assert_eq!(code(&workbook_with(&[("V", "visible", "")], "<sst/>", &[("xl/styles.xml", styles.as_bytes())])), "workbook_too_many_parts");
+    let tag = format!("<row r=\"2\" x=\"{}\"/>", "y".repeat(1_500_000));
+    assert_eq!(code(&simple(&tag)), "workbook_damaged");
+    let text = format!("<sst><si><t>{}</t></si></sst>", "y".repeat(1_500_000));
+    assert_eq!(code(&workbook_with(&[("V", "visible", "")], &text, &[])), "workbook_damaged");
+    let deep = "<a>".repeat(100_000);
+    assert_eq!(code(&simple(&deep)), "workbook_damaged");
+}
+
+#[test]
+fn a_bomb_of_a_gigabyte_is_refused_before_it_is_unpacked() {
+    // 420 MB of zeros in 0.4 MB: the largest part that is tried is unpacked up to the limit only, and never held.
+    let zeros = vec![b' '; 420_000_000];
+    let bytes = workbook_with(&[("V", "visible", "")], "<sst/>", &[(SHEET, &zeros)]);
+    drop(zeros);
+    assert!(bytes.len() < 3_000_000);
+    assert_eq!(refused(&bytes), "workbook_damaged");
+}
+
+#[test]
+fn document_types_and_entities_are_refused() {
+    let xml = r#"<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><worksheet><sheetData/></worksheet>"#;
+    assert_eq!(refused(&workbook_with(&[("V", "visible", "")], "<sst/>", &[(SHEET, xml.as_bytes())])), "workbook_doctype");
+    assert_eq!(refused(&simple(r#"<row r="2"><c r="A2" t="str"><v>&b;</v></c></row>"#)), "workbook_damaged");
+}
+
+#[test]
+fn other_files_are_named() {
+    assert_eq!(refused(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and then some"), "workbook_old");
+    let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut protected = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
+    protected.resize(64 * 1024 - 7, 0);
+    protected.extend(name);
+    assert_eq!(refused(&protected), "workbook_password");
+    assert_eq!(refused(&archive(&[("mimetype", b"application/vnd.oasis.opendocument.spreadsheet")])), "workbook_other_kind");
+    assert_eq!(refused(&archive(&[("holiday.jpg", b"x")])), "workbook_other_kind");
+    assert_eq!(refused(&archive(&[("xl/workbook.bin", b"x")])), "workbook_other_kind");
+    assert_eq!(refused(b"PK\x03\x04 and nothing else"), "workbook_damaged");
+    let bytes = simple("");
+    assert_eq!(refused(&bytes[..bytes.len() - 30]), "workbook_damaged");
+    let names: Vec<String> = (0..6_000).map(|n| format!("xl/media/{n}.png")).collect();
+    let parts: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+    assert_eq!(refused(&archive(&parts)), "workbook_too_many_parts");
+}
+
+#[test]
+fn damage_is_told_from_an_end() {
+    for wrong in [
+        r#"<row r="2"><c r="A2" t="s"><v>99</v></c></row>"#,
+        r#"<row r="2"><c r="A2"><v>1</v></row>"#,
+        r#"<row r="3"/><row r="2"/>"#,
+        r#"<row r="0"/>"#,
+        r#"<row r="2"><c r="2"><v>1</v></c></row>"#,
+        r#"</sheetData>"#,
+    ] {
+        assert!(matches!(refused(&simple(wrong)).as_str(), "workbook_damaged" | "file_empty"), "{wrong}");
+    }
+}

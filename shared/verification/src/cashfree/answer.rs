@@ -1,0 +1,356 @@
+//! What an answer of Cashfree means.
+//!
+//! The rule behind the tables: only an answer that names the identifier we asked about, and says of it what the documentation says it
+//! says, is about the vendor. Whatever else comes is about Cashfree, and a failure nobody has described is
+//! [`Outcome::ProviderError`], never [`Outcome::NotFound`].
+
+use domain::declaration::Activity;
+use domain::identifiers::{Gstin, Pan};
+use outbound::https::NoAnswer;
+use serde_json::Value;
+
+use super::PROVIDER;
+use crate::compare;
+use crate::facts::{Classification, EnterpriseType, Facts, Standing, parse_date};
+use crate::outcome::{Asked, Kind, Next, Outcome, Verification, VerificationRequest};
+
+/// Classifies an answer: HTTP status, the wait it asks for, and the body.
+pub fn answered(request: &VerificationRequest, status: u16, retry_after_secs: Option<u32>, body: &[u8]) -> Verification {
+    let answer = Fields(serde_json::from_slice(body).unwrap_or_default());
+    let finding = match status {
+        200 if !answer.0.is_object() => Finding::error("unreadable_answer"),
+        200 => found(request, &answer),
+        _ => refused(request.asked.kind(), status, &answer),
+    };
+    let mut verification = verification(request, finding);
+    verification.reference = answer.reference();
+    verification.retry_after_secs = retry_after_secs.filter(|_| verification.is_retryable());
+    verification
+}
+
+/// Classifies a request that was not answered. Asking twice costs money, but changes nothing, so all of these may be repeated.
+pub fn unanswered(request: &VerificationRequest, no_answer: NoAnswer) -> Verification {
+    let finding = match no_answer {
+        NoAnswer::TimedOut => Finding::later(Outcome::Timeout, "timeout"),
+        NoAnswer::NotConnected => Finding::later(Outcome::ProviderError, "unreachable"),
+        NoAnswer::Lost => Finding::later(Outcome::ProviderError, "connection_lost"),
+        // The settings are no address, or the credentials no header.
+        NoAnswer::NotBuilt => Finding::halt(Outcome::Auth, "request_not_built"),
+    };
+    verification(request, finding)
+}
+
+/// What an answer comes to.
+struct Finding {
+    outcome: Outcome,
+    code: String,
+    next: Next,
+    facts: Option<Facts>,
+}
+
+impl Finding {
+    fn of(outcome: Outcome, code: impl Into<String>, next: Next) -> Self {
+        Self {
+            outcome,
+            code: code.into(),
+            next,
+            facts: None,
+        }
+    }
+
+    fn keep(outcome: Outcome, code: impl Into<String>) -> Self {
+        Self::of(outcome, code, Next::Keep)
+    }
+
+    fn later(outcome: Outcome, code: impl Into<String>) -> Self {
+        Self::of(outcome, code, Next::RetryLater)
+    }
+
+    fn halt(outcome: Outcome, code: impl Into<String>) -> Self {
+        Self::of(outcome, code, Next::HaltRun)
+    }
+
+    /// A 200 that is none. Registers are slow to answer and Cashfree is quick to say so, so another attempt may well end otherwise.
+    fn error(code: impl Into<String>) -> Self {
+        Self::later(Outcome::ProviderError, code)
+    }
+
+    /// The register has it.
+    fn registered(code: impl Into<String>, facts: Facts) -> Self {
+        Self {
+            facts: Some(facts),
+            ..Self::keep(Outcome::Verified, code)
+        }
+    }
+}
+
+fn verification(request: &VerificationRequest, finding: Finding) -> Verification {
+    let mismatches = finding.facts.as_ref().map(compare::within).unwrap_or_default();
+    Verification {
+        kind: request.asked.kind(),
+        asked: request.asked.clone(),
+        outcome: if mismatches.is_empty() { finding.outcome } else { Outcome::Mismatch },
+        reason: format!("{PROVIDER}:{}", finding.code),
+        facts: finding.facts,
+        mismatches,
+        provider: PROVIDER.to_owned(),
+        reference: None,
+        next: finding.next,
+        retry_after_secs: None,
+    }
+}
+
+/// Classifies an error answer by its code; by its status where the code is not known.
+fn refused(kind: Kind, status: u16, answer: &Fields) -> Finding {
+    let code = snake(answer.text(&["code"]).unwrap_or_default());
+    let names_the_identifier = code.starts_with(kind.as_str());
+    let reason = match code.is_empty() {
+        true => format!("http_{status}"),
+        false => code.clone(),
+    };
+    let is_not_enabled = || {
+        let message = answer.text(&["message"]).unwrap_or_default().to_ascii_lowercase();
+        message.contains("not enabled for this account")
+    };
+    match status {
+        401 | 403 => Finding::halt(Outcome::Auth, reason),
+        // "x-client-id is missing", "Client secret belongs to test environment".
+        400 if code.starts_with("x_client") => Finding::halt(Outcome::Auth, reason),
+        400 | 404 if is_not_enabled() => Finding::halt(Outcome::Auth, "not_enabled"),
+        // `insufficient_balance` is 422, and was 412.
+        402 | 412 | 422 if code == "insufficient_balance" => Finding::halt(Outcome::Quota, reason),
+        402 => Finding::halt(Outcome::Quota, reason),
+        429 => Finding::later(Outcome::Quota, reason),
+        404 if code == format!("{}_not_found", kind.as_str()) => Finding::keep(Outcome::NotFound, reason),
+        // `pan_length_short`, `udyam_value_invalid`.
+        400 | 422 if names_the_identifier => Finding::keep(Outcome::InvalidInput, reason),
+        // Ours to avoid by another id.
+        400 | 409 if code == "verification_id_already_exists" => Finding::later(Outcome::ProviderError, reason),
+        408 | 500.. => Finding::later(Outcome::ProviderError, reason),
+        // A wrong address, a redirect, and whatever Cashfree may invent to refuse with: repeating it would not help.
+        _ => Finding::keep(Outcome::ProviderError, reason),
+    }
+}
+
+/// Classifies a 200, which may carry a failure.
+fn found(request: &VerificationRequest, answer: &Fields) -> Finding {
+    match &request.asked {
+        Asked::Udyam(udyam) => udyam_answer(request.id.as_str(), udyam.as_str(), answer),
+        Asked::Gstin(gstin) => gstin_answer(gstin, answer),
+        Asked::Pan(pan) => pan_answer(pan, answer),
+    }
+}
+
+fn udyam_answer(id: &str, asked: &str, answer: &Fields) -> Finding {
+    if answer.text(&["verification_id"]).is_some_and(|echoed| echoed != id) {
+        return Finding::error("answer_to_another_request");
+    }
+    let status = answer.text(&["status"]).unwrap_or_default().to_ascii_uppercase();
+    let standing = match status.as_str() {
+        // The word changed; both versions are documented.
+        "SUCCESS" | "VALID" => Standing::Active,
+        "UDYAM_IS_CANCELLED" => Standing::Cancelled,
+        "UDYAM_NOT_FOUND" | "INVALID" => return not_found(answer, &UDYAM_IDS, asked, "udyam_not_found"),
+        "" => return Finding::error("no_status"),
+        status => return Finding::error(format!("status_{}", snake(status))),
+    };
+    if let Some(finding) = another_identifier(answer, &UDYAM_IDS, asked) {
+        return finding;
+    }
+    let name = answer.owned(&["enterprise_name", "enterprise_data.enterprise_name", "enterprise_data.name"]);
+    let enterprise_type = answer.text(&["enterprise_type", "enterprise_data.enterprise_type"]);
+    let enterprise_type = enterprise_type.and_then(EnterpriseType::parse);
+    if standing == Standing::Active && name.is_none() {
+        return Finding::error("no_name");
+    }
+    if standing == Standing::Active && enterprise_type.is_none() {
+        // The class is what it is all about.
+        return Finding::error("no_enterprise_type");
+    }
+    let day = |name: &str| answer.text(&[name, &format!("enterprise_data.{name}")]).and_then(parse_date);
+    let activity = answer.text(&["major_activity", "enterprise_data.major_activity"]);
+    let facts = Facts {
+        enterprise_type,
+        major_activity: activity.and_then(activity_of),
+        organisation_type: answer.owned(&["organization_type", "enterprise_data.organization_type"]),
+        registered_on: day("date_of_udyam_registration"),
+        classification_history: history(answer),
+        ..Facts::new(standing, name)
+    };
+    Finding::registered(if standing == Standing::Active { "valid" } else { "udyam_cancelled" }, facts)
+}
+
+fn gstin_answer(asked: &Gstin, answer: &Fields) -> Finding {
+    // "GSTIN Doesn't Exist", with whatever apostrophe.
+    let message = letters(answer.text(&["message"]).unwrap_or_default());
+    let is_absent = message == "gstindoesntexist";
+    match (answer.0["valid"].as_bool(), is_absent) {
+        (Some(false) | None, true) => return not_found(answer, &GSTIN_IDS, asked.as_str(), "gstin_not_found"),
+        (Some(true), false) => {}
+        // Not every version has the field.
+        (None, false) if message == "gstinexists" || message.is_empty() => {}
+        (Some(true), true) => return Finding::error("contradiction"),
+        (Some(false) | None, false) => return Finding::error("not_valid"),
+    }
+    if let Some(finding) = another_identifier(answer, &GSTIN_IDS, asked.as_str()) {
+        return finding;
+    }
+    let name = answer.owned(&["legal_name_of_business", "lgnm"]);
+    let word = letters(answer.text(&["gst_in_status", "sts"]).unwrap_or_default());
+    let (standing, code) = match word.as_str() {
+        "active" | "provisional" => (Standing::Active, "valid"),
+        "suspended" => (Standing::Suspended, "gstin_suspended"),
+        // "Cancelled suo-moto", "Cancelled on application of Taxpayer".
+        word if word.starts_with("cancelled") || word == "canceled" || word == "inactive" => (Standing::Cancelled, "gstin_cancelled"),
+        "" => return Finding::error("no_gst_status"),
+        word => return Finding::error(format!("gst_status_{word}")),
+    };
+    if standing == Standing::Active && name.is_none() {
+        return Finding::error("no_name");
+    }
+    let facts = Facts {
+        trade_name: answer.owned(&["trade_name_of_business", "tradeNam"]),
+        pan: asked.pan(),
+        organisation_type: answer.owned(&["constitution_of_business", "ctb"]),
+        registered_on: answer.text(&["date_of_registration", "rgdt"]).and_then(parse_date),
+        cancelled_on: answer.text(&["date_of_cancellation", "cancellation_date", "cxdt"]).and_then(parse_date),
+        ..Facts::new(standing, name)
+    };
+    Finding::registered(code, facts)
+}
+
+fn pan_answer(asked: &Pan, answer: &Fields) -> Finding {
+    let status = answer.text(&["pan_status"]).unwrap_or_default().to_ascii_uppercase();
+    let message = letters(answer.text(&["message"]).unwrap_or_default());
+    let (standing, code) = match (status.as_str(), answer.0["valid"].as_bool()) {
+        ("VALID", Some(true) | None) | ("", Some(true)) => (Standing::Active, "valid"),
+        ("INVALID", Some(false) | None) => return not_found(answer, &PAN_IDS, asked.as_str(), "pan_not_found"),
+        // Before 2022-09-12 there was no status.
+        ("", Some(false)) if message == "invalidpan" => return not_found(answer, &PAN_IDS, asked.as_str(), "pan_not_found"),
+        ("DELETED", Some(false) | None) => (Standing::Deleted, "pan_deleted"),
+        ("DEACTIVATED", Some(false) | None) => (Standing::Deactivated, "pan_deactivated"),
+        ("VALID", Some(false)) | ("INVALID" | "DELETED" | "DEACTIVATED", Some(true)) => return Finding::error("contradiction"),
+        ("", _) => return Finding::error("no_pan_status"),
+        (status, _) => return Finding::error(format!("pan_status_{}", snake(status))),
+    };
+    if let Some(finding) = another_identifier(answer, &PAN_IDS, asked.as_str()) {
+        return finding;
+    }
+    let name = answer.owned(&["registered_name", "name_pan_card"]);
+    if standing == Standing::Active && name.is_none() {
+        return Finding::error("no_name");
+    }
+    let facts = Facts {
+        pan: Some(asked.clone()),
+        organisation_type: answer.owned(&["type"]),
+        ..Facts::new(standing, name)
+    };
+    Finding::registered(code, facts)
+}
+
+/// Where the identifier comes back.
+const UDYAM_IDS: [&str; 3] = ["udyam_number", "udyam", "enterprise_data.document_id"];
+const GSTIN_IDS: [&str; 2] = ["GSTIN", "gstin"];
+const PAN_IDS: [&str; 1] = ["pan"];
+
+/// What to make of an answer about another identifier, or about none. Accounts that are not active are answered with samples, so
+/// nothing more should be asked before somebody has looked.
+fn another_identifier(answer: &Fields, names: &[&str], asked: &str) -> Option<Finding> {
+    match answer.identifiers(names).as_slice() {
+        [] => Some(Finding::error("no_identifier")),
+        all if all.iter().all(|found| is_same(found, asked)) => None,
+        _ => Some(Finding::halt(Outcome::ProviderError, "another_identifier")),
+    }
+}
+
+/// "Not found" of the identifier we asked about; of another one it says nothing. It need not be repeated.
+fn not_found(answer: &Fields, names: &[&str], asked: &str, code: &str) -> Finding {
+    match answer.identifiers(names).iter().all(|found| is_same(found, asked)) {
+        true => Finding::keep(Outcome::NotFound, code),
+        false => Finding::halt(Outcome::ProviderError, "another_identifier"),
+    }
+}
+
+fn is_same(found: &str, asked: &str) -> bool {
+    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+    plain(found) == plain(asked)
+}
+
+fn history(answer: &Fields) -> Vec<Classification> {
+    let listed = |name: &str| answer.0[name].as_array().filter(|list| !list.is_empty());
+    let list = listed("classification_history").or_else(|| listed("enterprise_type_data"));
+    let entries = list.into_iter().flatten().map(|entry| Fields(entry.clone()));
+    entries
+        .filter_map(|entry| {
+            Some(Classification {
+                year: entry.owned(&["classification_year"])?,
+                enterprise_type: EnterpriseType::parse(entry.text(&["enterprise_type"])?)?,
+                on: entry.text(&["classification_date"]).and_then(parse_date),
+            })
+        })
+        .collect()
+}
+
+fn activity_of(text: &str) -> Option<Activity> {
+    match letters(text).as_str() {
+        "manufacturing" | "manufacture" | "manufacturer" => Some(Activity::Manufacturing),
+        "services" | "service" => Some(Activity::Services),
+        "trading" | "trader" | "traders" => Some(Activity::Trading),
+        _ => None,
+    }
+}
+
+/// The letters, in lower case.
+fn letters(text: &str) -> String {
+    text.chars()
+        .filter(char::is_ascii_alphabetic)
+        .take(80)
+        .collect::<String>()
+        .to_ascii_lowercase()
+}
+
+/// A code as it stands in a reason: bounded and plain, whatever may come.
+fn snake(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    text.chars().take(60).map(plain).collect::<String>().trim_matches('_').to_owned()
+}
+
+/// An answer, whose fields may be anything.
+struct Fields(Value);
+
+impl Fields {
+    /// The first of these fields that is filled; `a.b` is `b` of `a`.
+    fn text(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|name| self.filled(name))
+    }
+
+    fn owned(&self, names: &[&str]) -> Option<String> {
+        // Names of businesses are short; what is longer is not one.
+        self.text(names).map(|text| text.chars().take(300).collect())
+    }
+
+    /// Every one of these fields that is filled.
+    fn identifiers(&self, names: &[&str]) -> Vec<&str> {
+        names.iter().filter_map(|name| self.filled(name)).collect()
+    }
+
+    fn filled(&self, name: &str) -> Option<&str> {
+        let value = name.split('.').fold(&self.0, |value, part| &value[part]);
+        // Registers write NA, and "-", for nothing.
+        value
+            .as_str()
+            .map(str::trim)
+            .filter(|text| !matches!(*text, "" | "NA" | "N/A" | "-" | "null"))
+    }
+
+    fn reference(&self) -> Option<String> {
+        match &self.0["reference_id"] {
+            Value::Number(number) => Some(number.to_string()),
+            Value::String(text) if !text.is_empty() => Some(text.chars().take(60).collect()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
