@@ -133,13 +133,38 @@ pub static COLUMNS: [Column; 30] = [
 
 /// Headers that are known and mean nothing here, as they are compared.
 const MEANINGLESS: [&str; 20] = [
-    "row", "errorcolumn", "errorvalue", "errorreason", "suggestedvalue", "sno", "srno", "slno", "serialno", "serialnumber", "sr", "sl", "no", "fax",
-    "faxno", "telfx", "bukrs", "companycode", "ort02", "mandt",
+    "row",
+    "errorcolumn",
+    "errorvalue",
+    "errorreason",
+    "suggestedvalue",
+    "sno",
+    "srno",
+    "slno",
+    "serialno",
+    "serialnumber",
+    "sr",
+    "sl",
+    "no",
+    "fax",
+    "faxno",
+    "telfx",
+    "bukrs",
+    "companycode",
+    "ort02",
+    "mandt",
 ];
 
 /// Headers that are known and never imported: consent is given by the person, not by a file.
 const FORBIDDEN: [&str; 8] = [
-    "optin", "optins", "emailoptin", "whatsappoptin", "unsubscribed", "suppressed", "suppression", "donotcontact",
+    "optin",
+    "optins",
+    "emailoptin",
+    "whatsappoptin",
+    "unsubscribed",
+    "suppressed",
+    "suppression",
+    "donotcontact",
 ];
 
 /// Source columns that make one column together, in this order, and what stands between them.
@@ -177,24 +202,66 @@ const SIGNS: [(Dialect, &[&str]); 4] = [
     (
         Dialect::Sap,
         &[
-            "lifnr", "name1", "name2", "stras", "ort01", "pstlz", "regio", "land1", "telf1", "telf2", "stcd3", "j1ipanno", "smtpaddr", "ktokk", "rg", "cty",
-            "taxnumber3", "nameorg1",
+            "lifnr",
+            "name1",
+            "name2",
+            "stras",
+            "ort01",
+            "pstlz",
+            "regio",
+            "land1",
+            "telf1",
+            "telf2",
+            "stcd3",
+            "j1ipanno",
+            "smtpaddr",
+            "ktokk",
+            "rg",
+            "cty",
+            "taxnumber3",
+            "nameorg1",
         ],
     ),
     (
         Dialect::Zoho,
         &[
-            "displayname", "emailid", "mobilephone", "gstidentificationnumbergstin", "gsttreatment", "billingstreet2", "billingcode", "contactid",
-            "sourceofsupply", "msmeudyamno",
+            "displayname",
+            "emailid",
+            "mobilephone",
+            "gstidentificationnumbergstin",
+            "gsttreatment",
+            "billingstreet2",
+            "billingcode",
+            "contactid",
+            "sourceofsupply",
+            "msmeudyamno",
         ],
     ),
     (
         Dialect::Tally,
-        &["groupname", "parent", "under", "panitno", "gstinuin", "ledgername", "mailingname", "gstregistrationtype", "particulars"],
+        &[
+            "groupname",
+            "parent",
+            "under",
+            "panitno",
+            "gstinuin",
+            "ledgername",
+            "mailingname",
+            "gstregistrationtype",
+            "particulars",
+        ],
     ),
     (
         Dialect::Oracle,
-        &["suppliername", "suppliernumber", "taxregistrationnumber", "alternatename", "taxpayerid", "segment1", "suppliersite"],
+        &[
+            "suppliername",
+            "suppliernumber",
+            "taxregistrationnumber",
+            "alternatename",
+            "taxpayerid",
+            "segment1",
+            "suppliersite",
+        ],
     ),
 ];
 
@@ -240,7 +307,11 @@ impl FromStr for Target {
         }
         if let Some(name) = text.strip_prefix(ATTRIBUTE) {
             let is_name = (1..=40).contains(&name.chars().count()) && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-            return if is_name { Ok(Self::Attribute(name.to_owned())) } else { Err(TargetError::AttributeName) };
+            return if is_name {
+                Ok(Self::Attribute(name.to_owned()))
+            } else {
+                Err(TargetError::AttributeName)
+            };
         }
         let columns: Option<Vec<_>> = text.split('+').map(|name| by_name(name.trim()).map(|column| column.name)).collect();
         columns.map(Self::Columns).ok_or(TargetError::UnknownColumn)
@@ -345,7 +416,12 @@ pub fn clean_header(header: &str) -> String {
 
 /// What headers are compared by.
 fn key(header: &str) -> String {
-    header.chars().take(200).flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
+    header
+        .chars()
+        .take(200)
+        .flat_map(char::to_lowercase)
+        .filter(|c| c.is_alphanumeric())
+        .collect()
 }
 
 /// The column with this key among its names, and how sure that is: 0 is surest.
@@ -432,7 +508,9 @@ pub fn recognise<S: AsRef<str>>(headers: &[S]) -> Recognition {
                     finding.certainty = Certainty::Ambiguous;
                     finding.note = format!("{} is taken from {other:?} already", column.name);
                     finding.suggestions.push(column.name.to_owned());
-                    finding.suggestions.extend(attribute_name(&finding.header).map(|name| format!("{ATTRIBUTE}{name}")));
+                    finding
+                        .suggestions
+                        .extend(attribute_name(&finding.header).map(|name| format!("{ATTRIBUTE}{name}")));
                 }
             }
         }
@@ -455,8 +533,17 @@ pub fn recognise<S: AsRef<str>>(headers: &[S]) -> Recognition {
 
 fn dialect(keys: &[String]) -> Dialect {
     let own = keys.iter().filter(|key| ranked(key).is_some_and(|(_, rank)| rank == 0)).count();
-    let signs = |signs: &[&str]| keys.iter().collect::<BTreeSet<_>>().into_iter().filter(|key| signs.contains(&key.as_str())).count();
-    let best = SIGNS.iter().map(|(dialect, list)| (signs(list), *dialect)).max_by_key(|(count, _)| *count);
+    let signs = |signs: &[&str]| {
+        keys.iter()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .filter(|key| signs.contains(&key.as_str()))
+            .count()
+    };
+    let best = SIGNS
+        .iter()
+        .map(|(dialect, list)| (signs(list), *dialect))
+        .max_by_key(|(count, _)| *count);
     match best {
         Some((count, dialect)) if count >= 2 && count >= own.saturating_sub(2) => dialect,
         _ if own >= 3 || (own == 2 && keys.len() <= 4) => Dialect::Own,
@@ -490,8 +577,16 @@ fn suggestions(key: &str) -> Vec<String> {
                 // `vendorsgstnoifany` holds `gstno`; that it holds `vendor`, too, says nothing.
                 let is_telling = name.len() >= 5 && !["vendor", "supplier", "company", "contact", "group", "alias", "label"].contains(&name.as_str());
                 let holds = is_telling && key.contains(&name);
-                let inside = if holds { 0.85 + 0.1 * (name.len() as f64 / key.len() as f64) } else { 0.0 };
-                let alike = if name.len() >= 4 { strsim::normalized_damerau_levenshtein(&name, key) } else { 0.0 };
+                let inside = if holds {
+                    0.85 + 0.1 * (name.len() as f64 / key.len() as f64)
+                } else {
+                    0.0
+                };
+                let alike = if name.len() >= 4 {
+                    strsim::normalized_damerau_levenshtein(&name, key)
+                } else {
+                    0.0
+                };
                 inside.max(alike)
             })
             .fold(0.0, f64::max)
@@ -602,7 +697,10 @@ impl Mapping {
                     Some(slot) => errors.push(MappingError {
                         header: name.clone(),
                         code: "column_taken",
-                        message: format!("{column} is mapped to {:?} already, and takes one header only: map this one elsewhere", slot.headers[0]),
+                        message: format!(
+                            "{column} is mapped to {:?} already, and takes one header only: map this one elsewhere",
+                            slot.headers[0]
+                        ),
                     }),
                 }
             }
@@ -622,7 +720,11 @@ impl Mapping {
         }
         let keys: Vec<String> = names.iter().map(|name| key(name)).collect();
         // A row may come back without its report.
-        let report = keys.iter().rev().take_while(|at| REPORT_COLUMNS.iter().any(|column| key(column) == **at)).count();
+        let report = keys
+            .iter()
+            .rev()
+            .take_while(|at| REPORT_COLUMNS.iter().any(|column| key(column) == **at))
+            .count();
         let is_tally = dialect(&keys) == Dialect::Tally;
         let group = keys.iter().position(|key| is_tally && is_group(key));
         Ok(Plan {
@@ -778,15 +880,43 @@ mod tests {
     #[test]
     fn sap_is_recognised() {
         check(
-            &["LIFNR", "NAME1", "NAME2", "STRAS", "ORT01", "PSTLZ", "REGIO", "LAND1", "TELF1", "TELF2", "STCD3", "J_1IPANNO", "SMTP_ADDR"],
+            &[
+                "LIFNR",
+                "NAME1",
+                "NAME2",
+                "STRAS",
+                "ORT01",
+                "PSTLZ",
+                "REGIO",
+                "LAND1",
+                "TELF1",
+                "TELF2",
+                "STCD3",
+                "J_1IPANNO",
+                "SMTP_ADDR",
+            ],
             Dialect::Sap,
             &[
-                "vendor_code", "company_name", "company_name", "registered_address", "city", "pin_code", "state", "country", "phone_number",
-                "phone_number", "gst_number", "pan_number", "email",
+                "vendor_code",
+                "company_name",
+                "company_name",
+                "registered_address",
+                "city",
+                "pin_code",
+                "state",
+                "country",
+                "phone_number",
+                "phone_number",
+                "gst_number",
+                "pan_number",
+                "email",
             ],
         );
         assert_eq!(
-            values(&["LIFNR", "NAME2", "NAME1", "TELF1", "TELF2"], &["1001", "Castings", "Kaveri", "9876500001", ""]),
+            values(
+                &["LIFNR", "NAME2", "NAME1", "TELF1", "TELF2"],
+                &["1001", "Castings", "Kaveri", "9876500001", ""]
+            ),
             ["vendor_code=1001", "company_name=Kaveri Castings", "phone_number=9876500001"]
         );
     }
@@ -794,7 +924,14 @@ mod tests {
     #[test]
     fn zoho_is_recognised() {
         check(
-            &["Display Name", "Company Name", "EmailID", "MobilePhone", "GST Identification Number (GSTIN)", "Vendor Number"],
+            &[
+                "Display Name",
+                "Company Name",
+                "EmailID",
+                "MobilePhone",
+                "GST Identification Number (GSTIN)",
+                "Vendor Number",
+            ],
             Dialect::Zoho,
             &["ignore", "company_name", "email", "phone_number", "gst_number", "vendor_code"],
         );
@@ -803,13 +940,24 @@ mod tests {
     #[test]
     fn tally_keeps_sundry_creditors_and_takes_the_name_for_a_code() {
         let headers = ["Name", "Group Name", "PAN/IT No.", "GSTIN/UIN"];
-        check(&headers, Dialect::Tally, &["vendor_code+company_name", "ignore", "pan_number", "gst_number"]);
+        check(
+            &headers,
+            Dialect::Tally,
+            &["vendor_code+company_name", "ignore", "pan_number", "gst_number"],
+        );
         let plan = plan(&headers);
         assert!(plan.is_supplier(&row(&["Kaveri", "Sundry Creditors", "", ""])));
         assert!(plan.is_supplier(&row(&["Kaveri", "Sundry Creditors (MSME)", "", ""])));
         assert!(!plan.is_supplier(&row(&["Ramesh", "Sundry Debtors", "", ""])));
-        assert_eq!(values(&headers, &["Kaveri", "Sundry Creditors", "", ""]), ["vendor_code=Kaveri", "company_name=Kaveri"]);
-        check(&["Vendor Code", "Company Name", "Group Name"], Dialect::Own, &["vendor_code", "company_name", "group_category"]);
+        assert_eq!(
+            values(&headers, &["Kaveri", "Sundry Creditors", "", ""]),
+            ["vendor_code=Kaveri", "company_name=Kaveri"]
+        );
+        check(
+            &["Vendor Code", "Company Name", "Group Name"],
+            Dialect::Own,
+            &["vendor_code", "company_name", "group_category"],
+        );
     }
 
     #[test]
@@ -824,11 +972,37 @@ mod tests {
     #[test]
     fn hand_made_headers_are_recognised_and_others_get_suggestions() {
         check(
-            &["Sr. No.", "Party Code", "Name of the Party", "Mobile No.", "MSME No", "Whatsapp No", "Pincode", "4M"],
+            &[
+                "Sr. No.",
+                "Party Code",
+                "Name of the Party",
+                "Mobile No.",
+                "MSME No",
+                "Whatsapp No",
+                "Pincode",
+                "4M",
+            ],
             Dialect::Other,
-            &["ignore", "vendor_code", "company_name", "phone_number", "udyam_number", "phone_number", "pin_code", "four_m"],
+            &[
+                "ignore",
+                "vendor_code",
+                "company_name",
+                "phone_number",
+                "udyam_number",
+                "phone_number",
+                "pin_code",
+                "four_m",
+            ],
         );
-        let found = recognise(&["vendor code", "company name", "Vendor's GST No. (if any)", "Udyam Registraton Number", "Plant", "", "Email opt-in"]);
+        let found = recognise(&[
+            "vendor code",
+            "company name",
+            "Vendor's GST No. (if any)",
+            "Udyam Registraton Number",
+            "Plant",
+            "",
+            "Email opt-in",
+        ]);
         let shown: Vec<_> = found.headers.iter().map(|it| (it.certainty, it.suggestions.join(" "))).collect();
         assert_eq!(
             shown[2..],
@@ -848,10 +1022,18 @@ mod tests {
         let mut mapping = recognise(&headers).mapping;
         mapping.correct(serde_json::from_str(r#"{"Plant": "attributes.plant", "Zip": "ignore"}"#).unwrap());
         let found = mapping.plan(&headers).unwrap();
-        assert_eq!(found.columns().collect::<Vec<_>>(), ["vendor_code", "company_name", "attributes.plant", "pin_code"]);
+        assert_eq!(
+            found.columns().collect::<Vec<_>>(),
+            ["vendor_code", "company_name", "attributes.plant", "pin_code"]
+        );
 
         mapping.correct(serde_json::from_str(r#"{"Zip": "pin_code", "Name": "ignore", "Nome": "city"}"#).unwrap());
-        let errors: Vec<_> = mapping.plan(&headers).unwrap_err().into_iter().map(|error| (error.header, error.code)).collect();
+        let errors: Vec<_> = mapping
+            .plan(&headers)
+            .unwrap_err()
+            .into_iter()
+            .map(|error| (error.header, error.code))
+            .collect();
         let expected = [("Nome", "header_not_in_file"), ("Zip", "column_taken"), ("", "column_missing")];
         assert_eq!(errors, expected.map(|(header, code)| (header.to_owned(), code)));
 
@@ -862,7 +1044,15 @@ mod tests {
 
     #[test]
     fn rejected_rows_come_back_with_or_without_their_report() {
-        let headers = ["vendor_code", "company_name", "row", "error_column", "error_value", "error_reason", "suggested_value"];
+        let headers = [
+            "vendor_code",
+            "company_name",
+            "row",
+            "error_column",
+            "error_value",
+            "error_reason",
+            "suggested_value",
+        ];
         let plan = plan(&headers);
         assert_eq!(plan.columns().count(), 2);
         assert!(plan.check_width(2).is_ok());

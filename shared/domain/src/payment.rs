@@ -164,7 +164,8 @@ impl BankRates {
         Ok(Self(rates))
     }
 
-    /// The rates since Udyam registration began, from the Reserve Bank's policy statements as remembered on 5 June 2026 (check).
+    /// The rates since Udyam registration began, not compared with the Reserve Bank's own statements (check). The last row was in
+    /// force on 5 June 2026; a deployment adds later ones.
     pub fn published() -> Self {
         let rows = [
             (date(2020, 5, 22), 425),

@@ -138,12 +138,7 @@ pub fn propose_from(dialect: Dialect, column: &str, text: &str) -> Option<Repair
     }
     let (clean, cleaned) = cleaned(text);
     let found = if clean.is_empty() { None } else { in_column(dialect, column, &clean) };
-    let Idea {
-        to,
-        code,
-        message,
-        certain,
-    } = found.or(cleaned)?;
+    let Idea { to, code, message, certain } = found.or(cleaned)?;
     (to != text.trim()).then(|| Repair {
         from: text.to_owned(),
         to,
@@ -168,7 +163,14 @@ fn cleaned(text: &str) -> (String, Option<Idea>) {
         return (rest.to_owned(), found);
     }
     let found = has_odd
-        .then(|| idea(line.clone(), RepairCode::InvisibleCharacters, true, "characters that cannot be seen were copied along"))
+        .then(|| {
+            idea(
+                line.clone(),
+                RepairCode::InvisibleCharacters,
+                true,
+                "characters that cannot be seen were copied along",
+            )
+        })
         .flatten();
     (line, found)
 }
@@ -199,7 +201,9 @@ fn all_digits(text: &str) -> bool {
 fn whole_number(text: &str, certain: bool, message: &'static str) -> Option<Idea> {
     let (whole, zeros) = text.split_once('.')?;
     let is_zero = !zeros.is_empty() && zeros.bytes().all(|b| b == b'0');
-    (all_digits(whole) && is_zero).then(|| idea(whole, RepairCode::DecimalZero, certain, message)).flatten()
+    (all_digits(whole) && is_zero)
+        .then(|| idea(whole, RepairCode::DecimalZero, certain, message))
+        .flatten()
 }
 
 fn pin(text: &str) -> Option<Idea> {
@@ -268,7 +272,10 @@ fn phone(text: &str) -> Option<Idea> {
 /// Numbers with spaces, `&`, `and` or `or` between them.
 fn several_phones(text: &str) -> Option<Idea> {
     let text = text.to_lowercase();
-    let separated: String = text.replace(" and ", ";").replace(" or ", ";").replace(['&', '|', '\n', '\r', '/', ','], ";");
+    let separated: String = text
+        .replace(" and ", ";")
+        .replace(" or ", ";")
+        .replace(['&', '|', '\n', '\r', '/', ','], ";");
     let mut numbers = Vec::new();
     for part in separated.split(';').map(str::trim).filter(|part| !part.is_empty()) {
         if is_mobile(part) {
@@ -284,7 +291,14 @@ fn several_phones(text: &str) -> Option<Idea> {
         }
     }
     (numbers.len() > 1)
-        .then(|| idea(numbers.join("; "), RepairCode::PhoneSeveral, true, "several numbers, without a separator between them that is known"))
+        .then(|| {
+            idea(
+                numbers.join("; "),
+                RepairCode::PhoneSeveral,
+                true,
+                "several numbers, without a separator between them that is known",
+            )
+        })
         .flatten()
 }
 
@@ -318,7 +332,17 @@ fn pan(text: &str) -> Option<Idea> {
     let bare = bare(text);
     let to = by_position(&bare, "lllllddddl")?;
     // A PAN has no check character, so that nothing confirms the exchange.
-    Pan::parse(&to).is_ok().then(|| idea(to.clone(), if to == bare { RepairCode::Separators } else { RepairCode::LookAlike }, to == bare, if to == bare { "a PAN with separators in it" } else { LOOK_ALIKE })).flatten()
+    Pan::parse(&to)
+        .is_ok()
+        .then(|| {
+            idea(
+                to.clone(),
+                if to == bare { RepairCode::Separators } else { RepairCode::LookAlike },
+                to == bare,
+                if to == bare { "a PAN with separators in it" } else { LOOK_ALIKE },
+            )
+        })
+        .flatten()
 }
 
 fn gstins(text: &str) -> Option<Idea> {
@@ -339,7 +363,11 @@ fn gstins(text: &str) -> Option<Idea> {
         }
         repaired.push(to);
     }
-    let message = if code == RepairCode::LookAlike { LOOK_ALIKE } else { "a GSTIN with separators in it" };
+    let message = if code == RepairCode::LookAlike {
+        LOOK_ALIKE
+    } else {
+        "a GSTIN with separators in it"
+    };
     let to = repaired.join("; ");
     (to != parts.join("; ")).then(|| idea(to, code, true, message)).flatten()
 }
@@ -351,10 +379,16 @@ fn udyam(text: &str) -> Option<Idea> {
     let upper = text.to_ascii_uppercase();
     let start = upper.find("UDYAM").map_or(0, |at| at + "UDYAM".len());
     let has_prefix = start > 0;
-    let parts: Vec<&str> = upper.get(start..)?.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = upper
+        .get(start..)?
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|part| !part.is_empty())
+        .collect();
     let (state, district, serial) = match parts[..] {
         // Zeros in front were lost.
-        [state, district, serial] if district.len() <= 2 && serial.len() <= 7 => (state.to_owned(), format!("{district:0>2}"), format!("{serial:0>7}")),
+        [state, district, serial] if district.len() <= 2 && serial.len() <= 7 => {
+            (state.to_owned(), format!("{district:0>2}"), format!("{serial:0>7}"))
+        }
         _ => {
             let all: String = parts.concat();
             (all.get(..2)?.to_owned(), all.get(2..4)?.to_owned(), all.get(4..)?.to_owned())
@@ -373,7 +407,10 @@ fn udyam(text: &str) -> Option<Idea> {
     let (code, message) = if is_exchanged {
         (RepairCode::LookAlike, LOOK_ALIKE)
     } else {
-        (RepairCode::Separators, "a Udyam number with other separators, or without its beginning or its zeros")
+        (
+            RepairCode::Separators,
+            "a Udyam number with other separators, or without its beginning or its zeros",
+        )
     };
     idea(number.as_str(), code, certain, message)
 }
@@ -455,11 +492,20 @@ fn day(text: &str) -> Option<Idea> {
             (None, None) => None,
         };
     }
-    if let Some(serial) = text.strip_suffix(".0").or(Some(text)).filter(|serial| serial.len() == 5 && all_digits(serial)) {
+    if let Some(serial) = text
+        .strip_suffix(".0")
+        .or(Some(text))
+        .filter(|serial| serial.len() == 5 && all_digits(serial))
+    {
         // From 2000-01-01 to 2079; India counts from 1899-12-30 as everybody does.
         let days = serial.parse::<i64>().ok().filter(|days| (36_526..=65_745).contains(days))?;
         let date = date(1899, 12, 30).checked_add(days.days()).ok()?;
-        return idea(date.to_string(), RepairCode::DateSerial, true, "Excel's count of days instead of the date");
+        return idea(
+            date.to_string(),
+            RepairCode::DateSerial,
+            true,
+            "Excel's count of days instead of the date",
+        );
     }
     let parts: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
     let [first, second, third] = parts[..] else {
@@ -468,11 +514,21 @@ fn day(text: &str) -> Option<Idea> {
     let named = |word: &str| month(word);
     if let Some(month) = named(second) {
         let found = civil(year(third)?, month, number(ordinal(first))?)?;
-        return idea(found.to_string(), RepairCode::DateNamedMonth, third.len() == 4, "a date with the name of the month");
+        return idea(
+            found.to_string(),
+            RepairCode::DateNamedMonth,
+            third.len() == 4,
+            "a date with the name of the month",
+        );
     }
     if let Some(month) = named(first) {
         let found = civil(year(third)?, month, number(ordinal(second))?)?;
-        return idea(found.to_string(), RepairCode::DateNamedMonth, third.len() == 4, "a date with the name of the month");
+        return idea(
+            found.to_string(),
+            RepairCode::DateNamedMonth,
+            third.len() == 4,
+            "a date with the name of the month",
+        );
     }
     if first.len() == 4 {
         let found = civil(year(first)?, number(second)?, number(third)?)?;
@@ -499,7 +555,11 @@ fn number(text: &str) -> Option<i8> {
 fn ordinal(text: &str) -> &str {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let end = text[digits.len()..].to_ascii_lowercase();
-    if matches!(end.as_str(), "st" | "nd" | "rd" | "th") { digits } else { text }
+    if matches!(end.as_str(), "st" | "nd" | "rd" | "th") {
+        digits
+    } else {
+        text
+    }
 }
 
 /// A year of four digits, or of two in this century: the register was opened in 2020.
@@ -517,21 +577,65 @@ fn civil(year: i16, month: i8, day: i8) -> Option<Date> {
 
 fn month(word: &str) -> Option<i8> {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
     ];
     let word = word.to_ascii_lowercase();
-    let at = MONTHS.iter().position(|month| word == *month || (word.len() >= 3 && month.starts_with(&word)) || (word == "sept" && *month == "september"))?;
+    let at = MONTHS
+        .iter()
+        .position(|month| word == *month || (word.len() >= 3 && month.starts_with(&word)) || (word == "sept" && *month == "september"))?;
     i8::try_from(at + 1).ok()
 }
 
 /// SAP numbers India's states by a table of its own (T005S), which is not that of GST: 27 is Chandigarh there, Maharashtra here.
 fn sap_region(text: &str) -> Option<Idea> {
     const STATES: [&str; 36] = [
-        "Andhra Pradesh", "Arunachal Pradesh", "Assam", "Bihar", "Goa", "Gujarat", "Haryana", "Himachal Pradesh", "Jammu and Kashmir", "Karnataka",
-        "Kerala", "Madhya Pradesh", "Maharashtra", "Manipur", "Meghalaya", "Mizoram", "Nagaland", "Odisha", "Punjab", "Rajasthan", "Sikkim",
-        "Tamil Nadu", "Tripura", "Uttar Pradesh", "West Bengal", "Andaman and Nicobar Islands", "Chandigarh",
-        "Dadra and Nagar Haveli and Daman and Diu", "Dadra and Nagar Haveli and Daman and Diu", "Delhi", "Lakshadweep", "Puducherry",
-        "Chhattisgarh", "Jharkhand", "Uttarakhand", "Telangana",
+        "Andhra Pradesh",
+        "Arunachal Pradesh",
+        "Assam",
+        "Bihar",
+        "Goa",
+        "Gujarat",
+        "Haryana",
+        "Himachal Pradesh",
+        "Jammu and Kashmir",
+        "Karnataka",
+        "Kerala",
+        "Madhya Pradesh",
+        "Maharashtra",
+        "Manipur",
+        "Meghalaya",
+        "Mizoram",
+        "Nagaland",
+        "Odisha",
+        "Punjab",
+        "Rajasthan",
+        "Sikkim",
+        "Tamil Nadu",
+        "Tripura",
+        "Uttar Pradesh",
+        "West Bengal",
+        "Andaman and Nicobar Islands",
+        "Chandigarh",
+        "Dadra and Nagar Haveli and Daman and Diu",
+        "Dadra and Nagar Haveli and Daman and Diu",
+        "Delhi",
+        "Lakshadweep",
+        "Puducherry",
+        "Chhattisgarh",
+        "Jharkhand",
+        "Uttarakhand",
+        "Telangana",
     ];
     let number: usize = text.parse().ok().filter(|_| all_digits(text) && text.len() <= 2)?;
     let state = STATES.get(number.checked_sub(1)?)?;
@@ -555,15 +659,36 @@ mod tests {
         use RepairCode::{Apostrophe, InvisibleCharacters, PhoneAbbreviated, PhoneSeveral, PhoneSubtraction};
         check("phone_number", "-9876543119", Some(("+919876543210", PhoneSubtraction, false)));
         check("phone_number", "-9876543119.0", Some(("+919876543210", PhoneSubtraction, false)));
-        for as_it_is in ["9.87654E+09", "9876543210", "+91 98765 43210", "9876543210.0", "9876543210, 9876543211", "080-22223333", "", "na"] {
+        for as_it_is in [
+            "9.87654E+09",
+            "9876543210",
+            "+91 98765 43210",
+            "9876543210.0",
+            "9876543210, 9876543211",
+            "080-22223333",
+            "",
+            "na",
+        ] {
             check("phone_number", as_it_is, None);
         }
         check("phone_number", "9876543210/11", Some(("9876543210; 9876543211", PhoneAbbreviated, false)));
-        check("phone_number", "9876543210 9876543211", Some(("9876543210; 9876543211", PhoneSeveral, true)));
-        check("phone_number", "98765 43210 & 98765 43211", Some(("98765 43210; 98765 43211", PhoneSeveral, true)));
+        check(
+            "phone_number",
+            "9876543210 9876543211",
+            Some(("9876543210; 9876543211", PhoneSeveral, true)),
+        );
+        check(
+            "phone_number",
+            "98765 43210 & 98765 43211",
+            Some(("98765 43210; 98765 43211", PhoneSeveral, true)),
+        );
         check("phone_number", "9876543210 or 12", None);
         check("phone_number", "'9876543210", Some(("9876543210", Apostrophe, true)));
-        check("phone_number", "98765\u{a0}43210\u{200b}", Some(("98765 43210", InvisibleCharacters, true)));
+        check(
+            "phone_number",
+            "98765\u{a0}43210\u{200b}",
+            Some(("98765 43210", InvisibleCharacters, true)),
+        );
     }
 
     #[test]
@@ -639,7 +764,11 @@ mod tests {
         check("four_m", "Pending", Some(("no", YesNo, false)));
         check("sqa", "Yes", None);
         check("sqa", "maybe", None);
-        check("email", "Asha Rao <asha@kaveri.example>", Some(("asha@kaveri.example", EmailWrapped, true)));
+        check(
+            "email",
+            "Asha Rao <asha@kaveri.example>",
+            Some(("asha@kaveri.example", EmailWrapped, true)),
+        );
         check("email", "mailto:asha@kaveri.example", Some(("asha@kaveri.example", EmailWrapped, true)));
         check("email", "asha@kaveri,example", Some(("asha@kaveri.example", EmailPunctuation, false)));
         check("email", "asha @kaveri.example.", Some(("asha@kaveri.example", EmailPunctuation, false)));
@@ -662,7 +791,17 @@ mod tests {
 
     #[test]
     fn what_is_repaired_needs_no_repair() {
-        let texts = ["25/04/2021", "560001.0", "-9876543119", "27AAPFUO939F1ZV", "Rs. 12.5 Cr", "9876543210/11", "Y", "'x", "UDYAM/KR/03/0012345"];
+        let texts = [
+            "25/04/2021",
+            "560001.0",
+            "-9876543119",
+            "27AAPFUO939F1ZV",
+            "Rs. 12.5 Cr",
+            "9876543210/11",
+            "Y",
+            "'x",
+            "UDYAM/KR/03/0012345",
+        ];
         for column in &crate::columns::COLUMNS {
             for text in texts {
                 if let Some(repair) = propose(column.name, text) {

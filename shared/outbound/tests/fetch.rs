@@ -47,7 +47,8 @@ impl Server {
                     while !request.ends_with(b"\r\n\r\n") {
                         let mut part = [0; 1024];
                         match stream.read(&mut part).await {
-                            Ok(n) if n > 0 => request.extend_from_slice(&part[..n]),
+                            // 22 begins a handshake of TLS, which this server does not speak.
+                            Ok(n) if n > 0 && part[0] != 22 => request.extend_from_slice(&part[..n]),
                             _ => return,
                         }
                     }
@@ -394,4 +395,32 @@ async fn a_lost_or_refused_connection_may_be_tried_again_and_a_refusal_not() {
         assert_eq!((error.code(), error.is_retryable()), (expected, is_retryable), "{url}");
         assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_nobody_vouches_for_is_refused() {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions of TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .expect("a certificate with its key");
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind((LOOPBACK, 0)).await.expect("a free port");
+    let url = format!("https://{}/file", listener.local_addr().expect("an address"));
+    let requests = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&requests);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if acceptor.accept(stream).await.is_ok() {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    let error = local().fetch(&request(url)).await.expect_err("an untrusted certificate");
+    assert_eq!((error.code(), error.is_retryable()), ("certificate", false));
+    assert_eq!(requests.load(Ordering::SeqCst), 0);
 }

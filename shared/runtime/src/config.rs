@@ -56,11 +56,13 @@ pub enum Var {
     ScheduleTargetArn,
     /// Queue for what a schedule could not put there.
     ScheduleDlqArn,
+    /// Which addresses users' settings may be read from: `public`, or in the local stack `local`. See `outbound::Policy`.
+    OutboundPolicy,
 }
 
 impl Var {
     /// Every variable, for tests.
-    pub const ALL: [Var; 24] = [
+    pub const ALL: [Var; 25] = [
         Var::TableName,
         Var::BucketName,
         Var::PlanQueueUrl,
@@ -85,6 +87,7 @@ impl Var {
         Var::ScheduleRoleArn,
         Var::ScheduleTargetArn,
         Var::ScheduleDlqArn,
+        Var::OutboundPolicy,
     ];
 
     /// The variable's name.
@@ -114,6 +117,7 @@ impl Var {
             Var::ScheduleRoleArn => "SCHEDULE_ROLE_ARN",
             Var::ScheduleTargetArn => "SCHEDULE_TARGET_ARN",
             Var::ScheduleDlqArn => "SCHEDULE_DLQ_ARN",
+            Var::OutboundPolicy => "OUTBOUND_POLICY",
         }
     }
 }

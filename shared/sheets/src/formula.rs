@@ -12,11 +12,7 @@ fn begins_formula(text: &str) -> bool {
 
 /// The text as a CSV file may hold it.
 pub(crate) fn neutralised(text: &str) -> std::borrow::Cow<'_, str> {
-    if begins_formula(text) {
-        format!("'{text}").into()
-    } else {
-        text.into()
-    }
+    if begins_formula(text) { format!("'{text}").into() } else { text.into() }
 }
 
 /// The text as XLSX holds it, in a cell that is a string by its type: only what [`restored`] would change is guarded.
@@ -58,7 +54,24 @@ mod tests {
 
     #[test]
     fn whatever_is_written_comes_back() {
-        for text in ["", "=1+1", "+919876543210", "-2", "@SUM(A1)", "\tx", "\rx", "＝1", " =1", "'=1", "''=1", "'", "' x", "'x", "a=1", "' '=1"] {
+        for text in [
+            "",
+            "=1+1",
+            "+919876543210",
+            "-2",
+            "@SUM(A1)",
+            "\tx",
+            "\rx",
+            "＝1",
+            " =1",
+            "'=1",
+            "''=1",
+            "'",
+            "' x",
+            "'x",
+            "a=1",
+            "' '=1",
+        ] {
             let written = neutralised(text);
             assert_eq!(restored(&written).unwrap_or(&written), text, "{text:?} as {written:?}");
             assert!(!written.trim_start().starts_with(['=', '+', '-', '@', '＝']), "{written:?}");
@@ -69,11 +82,29 @@ mod tests {
 
     #[test]
     fn only_what_computes_is_a_formula() {
-        for text in ["=1+1", " =A1", "@SUM(A1)", "+SUM(1)", "-2+3+cmd|' /C calc'!A0", "+cmd|' /C calc'!A0", "=HYPERLINK(\"x\")"] {
+        for text in [
+            "=1+1",
+            " =A1",
+            "@SUM(A1)",
+            "+SUM(1)",
+            "-2+3+cmd|' /C calc'!A0",
+            "+cmd|' /C calc'!A0",
+            "=HYPERLINK(\"x\")",
+        ] {
             let expected = text != "-2+3+cmd|' /C calc'!A0";
             assert_eq!(is_formula(text), expected, "{text:?}");
         }
-        for text in ["+91-9876543210", "-9876543119", "- do -", "@home", "=====", "A=1", "--", "+91 (80) 2222", "-"] {
+        for text in [
+            "+91-9876543210",
+            "-9876543119",
+            "- do -",
+            "@home",
+            "=====",
+            "A=1",
+            "--",
+            "+91 (80) 2222",
+            "-",
+        ] {
             assert!(!is_formula(text), "{text:?}");
         }
     }

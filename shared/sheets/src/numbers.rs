@@ -57,7 +57,10 @@ fn day(serial: f64, since_1904: bool) -> Option<String> {
     if seconds == 0 {
         return Some(day.to_string());
     }
-    let time = day.to_datetime(jiff::civil::Time::midnight()).checked_add(SignedDuration::from_secs(seconds)).ok()?;
+    let time = day
+        .to_datetime(jiff::civil::Time::midnight())
+        .checked_add(SignedDuration::from_secs(seconds))
+        .ok()?;
     Some(time.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 

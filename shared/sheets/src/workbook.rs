@@ -74,7 +74,9 @@ impl Workbook {
             .map(|relation| relation.target)
             .filter(|target| package.has(target));
         let Some(main) = main.filter(|_| !package.has("word/document.xml") && !package.has("ppt/presentation.xml")) else {
-            return Err(SheetError::NotWorkbook { found: "another Office file" });
+            return Err(SheetError::NotWorkbook {
+                found: "another Office file",
+            });
         };
         let (folder, name) = main.rsplit_once('/').unwrap_or(("", &main));
         let relations = relationships(package, format!("{folder}/_rels/{name}.rels").trim_start_matches('/'), folder)?;
@@ -264,7 +266,19 @@ mod tests {
         for code in ["dd/mm/yyyy", "[$-4009]dd\\ mmmm\\ yyyy;@", "m/d/yy h:mm", "yyyy\\-mm\\-dd", "mmm"] {
             assert_eq!(look(code), Look::Date, "{code}");
         }
-        for code in ["General", "0.00", "#,##0", "\"day\" 0", "[Red]0", "h:mm:ss", "[h]:mm", "0.00E+00", "@", "0", "_-* #,##0.00_-"] {
+        for code in [
+            "General",
+            "0.00",
+            "#,##0",
+            "\"day\" 0",
+            "[Red]0",
+            "h:mm:ss",
+            "[h]:mm",
+            "0.00E+00",
+            "@",
+            "0",
+            "_-* #,##0.00_-",
+        ] {
             assert_eq!(look(code), Look::Plain, "{code}");
         }
         assert_eq!(look("0000000000"), Look::Padded(10));

@@ -62,7 +62,7 @@ impl Kind {
 #[derive(Debug)]
 pub enum SheetWriter {
     /// To CSV.
-    Csv(CsvWriter<BufWriter<File>>),
+    Csv(Box<CsvWriter<BufWriter<File>>>),
     /// To XLSX.
     Xlsx(Box<XlsxWriter>),
 }
@@ -74,7 +74,7 @@ impl SheetWriter {
     /// When there is no room for temporary files.
     pub fn new(kind: Kind, header: &[impl AsRef<str>]) -> Result<Self, WriteError> {
         Ok(match kind {
-            Kind::Csv => Self::Csv(CsvWriter::new(BufWriter::new(tempfile::tempfile()?), b',', header)?),
+            Kind::Csv => Self::Csv(Box::new(CsvWriter::new(BufWriter::new(tempfile::tempfile()?), b',', header)?)),
             Kind::Xlsx => Self::Xlsx(Box::new(XlsxWriter::new(header)?)),
         })
     }

@@ -65,6 +65,10 @@ struct CodeMarker {
     origin: Option<ImportOrigin>,
 }
 
+/// The key says it all.
+#[derive(Serialize)]
+struct Token {}
+
 /// The most writes of a transaction.
 const MAX_WRITES: usize = 100;
 
@@ -216,7 +220,7 @@ pub(crate) fn writes(
         writes.push(delete(store, keys::search_token(token, after.id))?);
     }
     for token in new.difference(&old) {
-        writes.push(put(store, item(keys::search_token(token, after.id), "vendor_token", &())?)?);
+        writes.push(put(store, item(keys::search_token(token, after.id), "vendor_token", &Token {})?)?);
     }
     let change = Change {
         kind,

@@ -14,6 +14,7 @@ mod schedules;
 mod suppressions;
 mod templates;
 mod test_send;
+mod vendor_master;
 mod vendors;
 mod webhooks;
 mod whatsapp_webhook;

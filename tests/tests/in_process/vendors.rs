@@ -73,12 +73,12 @@ async fn a_created_vendor_reads_back_as_it_was_understood() {
     assert_eq!(path, format!("{VENDORS}/{}", body["id"].as_str().unwrap()));
     for (field, value) in [
         ("vendor_code", "V-1"),
-        ("phone_number", "+919876500001"),
         ("pin_code", "560001"),
         ("msme_status", "unknown"),
     ] {
         assert_eq!(body[field], json!(value), "{field} in {body}");
     }
+    assert_eq!(body["phone_numbers"], json!(["+919876500001"]));
     assert_eq!(body["created_at"], body["updated_at"]);
 }
 
@@ -116,9 +116,9 @@ async fn what_is_not_the_expected_json_is_refused_before_it_is_looked_at() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
     let mut unknown = vendor("V-1");
-    unknown["msme_status"] = json!("micro");
+    unknown["msme_class"] = json!("micro");
     let refused = post(&manager, unknown).await.expect(400);
-    assert!(refused.json()["detail"].as_str().unwrap().contains("msme_status"), "{}", refused.text());
+    assert!(refused.json()["detail"].as_str().unwrap().contains("msme_class"), "{}", refused.text());
     post(&manager, json!([])).await.expect(400);
     let call = || manager.call(&create::ROUTE, VENDORS);
     call().body("application/json", "{").await.expect(400);

@@ -47,11 +47,7 @@ const PARTICULARS: Particulars<'static> = Particulars {
 fn of(facts: &LadderFacts<'_>, check: Check) -> Vec<Finding> {
     let found = findings(facts);
     for finding in &found {
-        assert_eq!(
-            finding.severity == Severity::Info || finding.outcome == Outcome::Failed,
-            true,
-            "{finding:?}"
-        );
+        assert!(finding.severity == Severity::Info || finding.outcome == Outcome::Failed, "{finding:?}");
         assert!(finding.sentence.ends_with('.'), "{finding:?}");
         for secret in ["0939F1ZV", "AAPFU0939F", "0012345"] {
             let shown = format!("{finding:?}");

@@ -59,7 +59,22 @@ fn any_file() {
 #[test]
 fn delimited_text() {
     const PIECES: [&str; 16] = [
-        "vendor_code", "Company Name", "V-1", ",", ";", "\t", "|", "\"", "\"\"", "\n", "\r\n", "\r", "=1+1", "'+91", "\u{feff}", "é",
+        "vendor_code",
+        "Company Name",
+        "V-1",
+        ",",
+        ";",
+        "\t",
+        "|",
+        "\"",
+        "\"\"",
+        "\n",
+        "\r\n",
+        "\r",
+        "=1+1",
+        "'+91",
+        "\u{feff}",
+        "é",
     ];
     check!(name = "delimited_text").with_test_time(TIME).for_each(|bytes: &[u8]| {
         let text: String = bytes.iter().map(|byte| PIECES[usize::from(byte % 16)]).collect();
@@ -80,8 +95,30 @@ fn worksheet() {
 #[test]
 fn worksheet_tags() {
     const PIECES: [&str; 24] = [
-        "<row>", "</row>", "<row r=\"3\">", "<c>", "</c>", "<c r=\"B2\">", "<c t=\"s\">", "<c s=\"1\">", "<c t=\"e\">", "<c t=\"inlineStr\">", "<v>", "</v>",
-        "<f>", "</f>", "<is>", "</is>", "<t>", "</t>", "1", "44291.5", "9e99", "_x000D_", "&amp;", "&#0;",
+        "<row>",
+        "</row>",
+        "<row r=\"3\">",
+        "<c>",
+        "</c>",
+        "<c r=\"B2\">",
+        "<c t=\"s\">",
+        "<c s=\"1\">",
+        "<c t=\"e\">",
+        "<c t=\"inlineStr\">",
+        "<v>",
+        "</v>",
+        "<f>",
+        "</f>",
+        "<is>",
+        "</is>",
+        "<t>",
+        "</t>",
+        "1",
+        "44291.5",
+        "9e99",
+        "_x000D_",
+        "&amp;",
+        "&#0;",
     ];
     check!(name = "worksheet_tags").with_test_time(TIME).for_each(|bytes: &[u8]| {
         let rows: String = bytes.iter().map(|byte| PIECES[usize::from(byte % 24)]).collect();
@@ -92,7 +129,13 @@ fn worksheet_tags() {
 /// The other parts of a workbook.
 #[test]
 fn workbook_parts() {
-    const PARTS: [&str; 5] = ["xl/workbook.xml", "xl/styles.xml", "xl/sharedStrings.xml", "_rels/.rels", "xl/_rels/workbook.xml.rels"];
+    const PARTS: [&str; 5] = [
+        "xl/workbook.xml",
+        "xl/styles.xml",
+        "xl/sharedStrings.xml",
+        "_rels/.rels",
+        "xl/_rels/workbook.xml.rels",
+    ];
     check!(name = "workbook_parts").with_test_time(TIME).for_each(|bytes: &[u8]| {
         let Some((part, xml)) = bytes.split_first() else { return };
         let part = PARTS[usize::from(*part) % PARTS.len()];
@@ -104,20 +147,27 @@ fn workbook_parts() {
 /// What is written is read again.
 #[test]
 fn round_trip() {
-    check!(name = "round_trip").with_test_time(TIME).with_type::<Vec<String>>().for_each(|cells: &Vec<String>| {
-        for kind in [sheets::Kind::Csv, sheets::Kind::Xlsx] {
-            // Control characters are no text of a cell, and a blank row none.
-            let cells: Vec<String> = cells.iter().take(10).map(|cell| cell.chars().filter(|c| !c.is_control() && !is_noncharacter(*c)).collect()).collect();
-            let row: Vec<String> = std::iter::once("V".to_owned()).chain(cells).collect();
-            let header: Vec<String> = (0..row.len()).map(|n| format!("column {n} ")).collect();
-            let mut writer = sheets::SheetWriter::new(kind, &header).unwrap();
-            writer.write(&row).unwrap();
-            let mut bytes = Vec::new();
-            std::io::Read::read_to_end(&mut writer.finish().unwrap(), &mut bytes).unwrap();
-            let (_, rows) = support::read(&bytes).unwrap();
-            assert_eq!(rows[0].cells, row, "{kind:?}");
-        }
-    });
+    check!(name = "round_trip")
+        .with_test_time(TIME)
+        .with_type::<Vec<String>>()
+        .for_each(|cells: &Vec<String>| {
+            for kind in [sheets::Kind::Csv, sheets::Kind::Xlsx] {
+                // Control characters are no text of a cell, and a blank row none.
+                let cells: Vec<String> = cells
+                    .iter()
+                    .take(10)
+                    .map(|cell| cell.chars().filter(|c| !c.is_control() && !is_noncharacter(*c)).collect())
+                    .collect();
+                let row: Vec<String> = std::iter::once("V".to_owned()).chain(cells).collect();
+                let header: Vec<String> = (0..row.len()).map(|n| format!("column {n} ")).collect();
+                let mut writer = sheets::SheetWriter::new(kind, &header).unwrap();
+                writer.write(&row).unwrap();
+                let mut bytes = Vec::new();
+                std::io::Read::read_to_end(&mut writer.finish().unwrap(), &mut bytes).unwrap();
+                let (_, rows) = support::read(&bytes).unwrap();
+                assert_eq!(rows[0].cells, row, "{kind:?}");
+            }
+        });
 }
 
 /// XML has no such characters.

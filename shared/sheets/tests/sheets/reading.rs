@@ -1,7 +1,7 @@
 //! Files as people, ERP systems and attackers make them.
 
-use sheets::{Flaw, Format, Limits, Options, SheetError};
 use crate::support::{archive, file, read, read_within, workbook, workbook_with};
+use sheets::{Flaw, Format, Limits, Options, SheetError};
 
 const SHEET: &str = "xl/worksheets/sheet0.xml";
 
@@ -92,7 +92,13 @@ fn titles_rulers_and_repeated_headers_are_passed_over() {
     let sap = "22.11.2026|Dynamic List Display\n---------------\n|LIFNR |NAME1   |ORT01|\n---------------\n|1001  |Kaveri  |Pune |\n\
                ---------------\n|LIFNR |NAME1   |ORT01|\n|1002  |Godavari|Pune |\n---------------\n";
     let (sheet, found) = read(sap.as_bytes()).unwrap();
-    assert_eq!(sheet.format(), Format::Delimited { delimiter: '|', encoding: "UTF-8" });
+    assert_eq!(
+        sheet.format(),
+        Format::Delimited {
+            delimiter: '|',
+            encoding: "UTF-8"
+        }
+    );
     assert_eq!(found.iter().map(|row| row.cells[1].trim()).collect::<Vec<_>>(), ["1001", "1002"]);
 
     let unknown = "Quarterly report\n2026-11-22\nPlant,Remark,Owner\nPune,ok,Asha\n";
@@ -139,11 +145,16 @@ fn delimited_text_beyond_the_limits_is_refused() {
 }
 
 fn table(rows: &str) -> String {
-    format!(r#"<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1" t="inlineStr"><is><t>Udyam date</t></is></c></row>{rows}"#)
+    format!(
+        r#"<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1" t="inlineStr"><is><t>Udyam date</t></is></c></row>{rows}"#
+    )
 }
 
 fn simple(rows: &str) -> Vec<u8> {
-    workbook(&[("Vendors", "visible", &table(rows))], &["vendor_code", "company_name", "Caf\u{e9} &amp; Sons_x000D_", "'=1+1"])
+    workbook(
+        &[("Vendors", "visible", &table(rows))],
+        &["vendor_code", "company_name", "Caf\u{e9} &amp; Sons_x000D_", "'=1+1"],
+    )
 }
 
 #[test]
@@ -187,7 +198,12 @@ fn the_first_visible_sheet_with_a_known_header_is_taken_unless_one_is_named() {
     let note = r#"<row r="1"><c r="A1" t="inlineStr"><is><t>How to fill this in</t></is></c></row>"#;
     let vendors = table(r#"<row r="2"><c r="A2"><v>1</v></c></row>"#);
     let bytes = workbook(
-        &[("Old", "hidden", &vendors), ("Empty", "visible", ""), ("Read me", "visible", note), ("Vendors", "visible", &vendors)],
+        &[
+            ("Old", "hidden", &vendors),
+            ("Empty", "visible", ""),
+            ("Read me", "visible", note),
+            ("Vendors", "visible", &vendors),
+        ],
         &["vendor_code", "company_name"],
     );
     let (sheet, _) = read(&bytes).unwrap();
@@ -232,7 +248,10 @@ fn workbooks_that_swell_are_refused() {
     let strings = format!("<sst>{}</sst>", "<si/>".repeat(500_000));
     assert_eq!(code(&workbook_with(&[("V", "visible", "")], &strings, &[])), "workbook_unpacks");
     let styles = format!("<styleSheet><cellXfs>{}</cellXfs></styleSheet>", "<xf/>".repeat(80_000));
-    assert_eq!(code(&workbook_with(&[("V", "visible", "")], "<sst/>", &[("xl/styles.xml", styles.as_bytes())])), "workbook_too_many_parts");
+    assert_eq!(
+        code(&workbook_with(&[("V", "visible", "")], "<sst/>", &[("xl/styles.xml", styles.as_bytes())])),
+        "workbook_too_many_parts"
+    );
     let tag = format!("<row r=\"2\" x=\"{}\"/>", "y".repeat(1_500_000));
     assert_eq!(code(&simple(&tag)), "workbook_damaged");
     let text = format!("<sst><si><t>{}</t></si></sst>", "y".repeat(1_500_000));
@@ -242,20 +261,25 @@ fn workbooks_that_swell_are_refused() {
 }
 
 #[test]
-fn a_bomb_of_a_gigabyte_is_refused_before_it_is_unpacked() {
-    // 420 MB of zeros in 0.4 MB: the largest part that is tried is unpacked up to the limit only, and never held.
-    let zeros = vec![b' '; 420_000_000];
-    let bytes = workbook_with(&[("V", "visible", "")], "<sst/>", &[(SHEET, &zeros)]);
-    drop(zeros);
-    assert!(bytes.len() < 3_000_000);
+fn a_bomb_is_not_unpacked_to_its_end() {
+    // One endless text: given up after a megabyte, whatever follows.
+    let spaces = vec![b' '; 64_000_000];
+    let bytes = workbook_with(&[("V", "visible", "")], "<sst/>", &[(SHEET, &spaces)]);
+    assert!(bytes.len() < 1_000_000, "{}", bytes.len());
     assert_eq!(refused(&bytes), "workbook_damaged");
 }
 
 #[test]
 fn document_types_and_entities_are_refused() {
     let xml = r#"<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><worksheet><sheetData/></worksheet>"#;
-    assert_eq!(refused(&workbook_with(&[("V", "visible", "")], "<sst/>", &[(SHEET, xml.as_bytes())])), "workbook_doctype");
-    assert_eq!(refused(&simple(r#"<row r="2"><c r="A2" t="str"><v>&b;</v></c></row>"#)), "workbook_damaged");
+    assert_eq!(
+        refused(&workbook_with(&[("V", "visible", "")], "<sst/>", &[(SHEET, xml.as_bytes())])),
+        "workbook_doctype"
+    );
+    assert_eq!(
+        refused(&simple(r#"<row r="2"><c r="A2" t="str"><v>&b;</v></c></row>"#)),
+        "workbook_damaged"
+    );
 }
 
 #[test]
@@ -266,7 +290,10 @@ fn other_files_are_named() {
     protected.resize(64 * 1024 - 7, 0);
     protected.extend(name);
     assert_eq!(refused(&protected), "workbook_password");
-    assert_eq!(refused(&archive(&[("mimetype", b"application/vnd.oasis.opendocument.spreadsheet")])), "workbook_other_kind");
+    assert_eq!(
+        refused(&archive(&[("mimetype", b"application/vnd.oasis.opendocument.spreadsheet")])),
+        "workbook_other_kind"
+    );
     assert_eq!(refused(&archive(&[("holiday.jpg", b"x")])), "workbook_other_kind");
     assert_eq!(refused(&archive(&[("xl/workbook.bin", b"x")])), "workbook_other_kind");
     assert_eq!(refused(b"PK\x03\x04 and nothing else"), "workbook_damaged");
@@ -285,7 +312,6 @@ fn damage_is_told_from_an_end() {
         r#"<row r="3"/><row r="2"/>"#,
         r#"<row r="0"/>"#,
         r#"<row r="2"><c r="2"><v>1</v></c></row>"#,
-        r#"</sheetData>"#,
     ] {
         assert!(matches!(refused(&simple(wrong)).as_str(), "workbook_damaged" | "file_empty"), "{wrong}");
     }

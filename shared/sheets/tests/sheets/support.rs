@@ -19,7 +19,11 @@ pub(crate) fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut archive = rawzip::ZipArchiveWriter::new(&mut out);
     for (name, bytes) in parts {
-        let (mut entry, config) = archive.new_file(name).compression_method(rawzip::CompressionMethod::DEFLATE).start().unwrap();
+        let (mut entry, config) = archive
+            .new_file(name)
+            .compression_method(rawzip::CompressionMethod::DEFLATE)
+            .start()
+            .unwrap();
         let encoder = flate2::write::DeflateEncoder::new(&mut entry, flate2::Compression::fast());
         let mut writer = config.wrap(encoder);
         writer.write_all(bytes).unwrap();
@@ -37,7 +41,10 @@ const STYLES: &str = r#"<styleSheet><numFmts><numFmt numFmtId="164" formatCode="
 
 /// A workbook with these sheets: name, state, what is between `<sheetData>` and its end. Styles: 1 and 2 are dates, 3 has six digits.
 pub(crate) fn workbook(sheets: &[(&str, &str, &str)], strings: &[&str]) -> Vec<u8> {
-    let texts: String = strings.iter().map(|text| format!("<si><t xml:space=\"preserve\">{text}</t></si>")).collect();
+    let texts: String = strings
+        .iter()
+        .map(|text| format!("<si><t xml:space=\"preserve\">{text}</t></si>"))
+        .collect();
     workbook_with(sheets, &format!("<sst>{texts}</sst>"), &[])
 }
 
@@ -60,7 +67,10 @@ pub(crate) fn workbook_with(sheets: &[(&str, &str, &str)], strings: &str, parts:
         let xml = format!(r#"<?xml version="1.0" encoding="UTF-8"?><worksheet><dimension ref="A1"/><sheetData>{rows}</sheetData></worksheet>"#);
         all.push((format!("xl/worksheets/sheet{number}.xml"), xml.into()));
     }
-    all.push(("xl/_rels/workbook.xml.rels".into(), format!("<Relationships>{relations}</Relationships>").into()));
+    all.push((
+        "xl/_rels/workbook.xml.rels".into(),
+        format!("<Relationships>{relations}</Relationships>").into(),
+    ));
     all.push(("xl/workbook.xml".into(), format!("<workbook><sheets>{tabs}</sheets></workbook>").into()));
     for (name, bytes) in parts {
         all.retain(|(other, _)| other != name);
