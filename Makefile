@@ -8,6 +8,7 @@ PYTHON ?= python3
 # What `make simulate` plays.
 SEEDS ?= 2000
 FIRST ?= 1
+FUZZ_SECONDS ?= 60
 
 CARGO_DENY := 0.20.2
 CARGO_MACHETE := 0.9.2
@@ -28,7 +29,7 @@ MACHETE := .local/tools/cargo-machete-$(CARGO_MACHETE)
 NEXTEST := $(if $(shell cargo nextest --version 2>/dev/null),,.local/tools/cargo-nextest-$(CARGO_NEXTEST))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local demo test simulate lint audit fmt bench openapi build deploy clean
+.PHONY: help setup local demo test simulate fuzz lint audit fmt bench openapi build deploy clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +47,9 @@ test: $(NEXTEST) ## every test, the deployed template included
 
 simulate: ## play the delivery core with everything that can go wrong; SEEDS=20000 FIRST=1, ARGS=-v with SEEDS=1 for all that happens
 	@cargo run $(LOCKED) -q -p simulation --bin simulate -- --seeds $(SEEDS) --first $(FIRST) $(ARGS)
+
+fuzz: ## feed sheets, identifiers and headers with nonsense; FUZZ_SECONDS=60 for each target
+	BOLERO_RANDOM_TEST_TIME_MS=$(FUZZ_SECONDS)000 cargo test $(LOCKED) -q -p sheets --test sheets fuzz::
 
 lint: $(VENV) $(DENY) $(MACHETE) ## formatting, clippy, dependencies, template
 	cargo fmt --all --check

@@ -13,15 +13,18 @@ pub fn routes() -> Vec<&'static Route> {
     routes.extend(analytics::ROUTES);
     routes.extend(auth::ROUTES);
     routes.extend(campaigns::ROUTES);
+    routes.extend(exports::ROUTES);
     routes.extend(imports::ROUTES);
     routes.extend(public::ROUTES);
     routes.extend(responses::ROUTES);
     routes.extend(segments::ROUTES);
     routes.extend(suppressions::ROUTES);
+    routes.extend(sync::ROUTES);
     routes.extend(system::ROUTES);
     routes.extend(templates::ROUTES);
     routes.extend(users::ROUTES);
     routes.extend(vendors::ROUTES);
+    routes.extend(verifications::ROUTES);
     routes.extend(webhooks::ROUTES);
     routes
 }
@@ -32,8 +35,11 @@ pub fn queue_workers() -> Vec<&'static Worker> {
         &workers::campaign_planner::WORKER,
         &workers::delivery_events::WORKER,
         &workers::email_sender::WORKER,
+        &workers::export::WORKER,
         &workers::import::WORKER,
         &workers::scheduled_campaign::WORKER,
+        &workers::sync::WORKER,
+        &workers::verification::WORKER,
         &workers::whatsapp_events::WORKER,
         &workers::whatsapp_sender::WORKER,
     ]
@@ -55,8 +61,11 @@ pub fn openapi() -> Value {
     for part in [
         users::Docs::openapi(),
         vendors::Docs::openapi(),
+        verifications::Docs::openapi(),
         segments::Docs::openapi(),
         imports::Docs::openapi(),
+        sync::Docs::openapi(),
+        exports::Docs::openapi(),
         templates::Docs::openapi(),
         campaigns::Docs::openapi(),
         analytics::Docs::openapi(),

@@ -421,8 +421,11 @@ fn every_queue_sample_holds_messages_of_its_worker() {
                 "workers-email-sender" | "workers-whatsapp-sender" => {
                     assert!(serde_json::from_str::<domain::work::ChunkMessage>(&body).unwrap().chunk > 0)
                 }
+                "workers-export" => drop(serde_json::from_str::<exports::ExportMessage>(&body).unwrap()),
                 "workers-import" => drop(serde_json::from_str::<imports::ImportMessage>(&body).unwrap()),
+                "workers-verification" => drop(serde_json::from_str::<verifications::VerificationMessage>(&body).unwrap()),
                 "workers-scheduled-campaign" => drop(serde_json::from_str::<domain::schedule::ScheduleMessage>(&body).unwrap()),
+                "workers-sync" => drop(serde_json::from_str::<workers::sync::Incoming>(&body).unwrap()),
                 "workers-whatsapp-events" => assert!(!messaging::whatsapp::webhook::parse(body.as_bytes()).unwrap().is_empty()),
                 "workers-delivery-events" => assert!(!messaging::ses_events::parse(&body).unwrap().is_empty()),
                 other => panic!("what does {other} read?"),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::declaration::Activity;
 use domain::identifiers::Gstin;
+use domain::verification::{Asked, EnterpriseType, Field, Kind, Next, OurRecord, Outcome, Standing, Verification, VerificationRequest};
 use jiff::civil::date;
 use outbound::https::Https;
 use secrecy::SecretString;
@@ -11,10 +12,7 @@ use serde_json::json;
 use tests::cashfree_simulator::universe::name_of;
 use tests::cashfree_simulator::{CLIENT_ID, CLIENT_SECRET, CashfreeFault, CashfreeSimulator, Entry};
 use tokio::net::TcpListener;
-use verification::{
-    Asked, Cashfree, CashfreeCredentials, EnterpriseType, Field, Kind, Next, OurRecord, Outcome, Standing, Verification, VerificationRequest,
-    Verifier,
-};
+use verification::{Cashfree, CashfreeCredentials, Verifier};
 
 /// Long enough for an answer on a busy machine, short enough to wait for in a test.
 const TIMEOUT: Duration = Duration::from_millis(1500);

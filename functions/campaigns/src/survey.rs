@@ -44,12 +44,12 @@ pub(crate) async fn survey(app: &App, campaign: &Campaign, checks: &Checks, unti
         }
         Err(error) => return Err(error.into()),
     };
-    let mut stretch = audience::walk(store, audience, None).await?;
+    let mut stretch = audience::walk(store, audience, &channels, None).await?;
     loop {
         // The next page is on its way while the addresses of this one are looked up.
         let next = async {
             match (&stretch.next, until) {
-                (Some(place), Until::End) => audience::walk(store, audience, Some(place)).await.map(Some),
+                (Some(place), Until::End) => audience::walk(store, audience, &channels, Some(place)).await.map(Some),
                 _ => Ok(None),
             }
         };
@@ -73,7 +73,7 @@ pub(crate) async fn survey(app: &App, campaign: &Campaign, checks: &Checks, unti
         }
         stretch = match next {
             Some(next) => next,
-            None => audience::walk(store, audience, Some(&place)).await?,
+            None => audience::walk(store, audience, &channels, Some(&place)).await?,
         };
     }
 }

@@ -1,16 +1,17 @@
 //! `POST /api/v1/files/import-vendors`.
 
 use domain::ImportId;
+use domain::import::ImportMode;
 use domain::user::Permission;
 use http::Method;
 use runtime::problem::invalid;
-use runtime::{Access, ApiError, App, Outgoing, Request, Response, Route, Var, respond};
-use store::imports::{Import, ImportCounts, ImportState};
+use runtime::{Access, ApiError, App, Request, Response, Route, Var, objects, respond};
+use store::imports::{Failure, Import, ImportState, NewImport, Settings};
 use utoipa::ToSchema;
 
-use crate::sheet::Sheet;
+use crate::upload::Upload;
 use crate::wire::ImportResponse;
-use crate::{ImportMessage, files, upload};
+use crate::{ImportMessage, Task, files, upload};
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -30,56 +31,62 @@ const MAX_BYTES: usize = 5_000_000;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the body is read as a stream of parts, never as this")]
 struct UploadForm {
-    /// CSV with a header: `vendor_code` and `company_name` at least; the headers of common ERP exports are known, too.
+    /// CSV or XLSX with a header; the headers of common ERP exports are known.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
+    /// `create_only` (default), `update_existing` or `create_and_update`.
+    mode: Option<ImportMode>,
 }
 
-/// Takes a CSV file of vendors and imports it in the background.
+/// Takes a file of vendors, CSV or XLSX, and begins its dry run in the background. Nothing is stored until the import is confirmed.
 ///
-/// Delimiter (comma, semicolon, tab, bar) and encoding (UTF-8, UTF-16, Windows-1252) are recognised. The file's header is
-/// checked at once, the rows by a worker: good rows become vendors, the others are handed back with reasons.
+/// Delimiter (comma, semicolon, tab, bar) and encoding (UTF-8, UTF-16, Windows-1252) are recognised, and so are the headers of SAP,
+/// Zoho, Tally and Oracle. Larger files, up to 50 MB, begin with `POST /api/v1/imports`.
 #[utoipa::path(post, path = "/api/v1/files/import-vendors", operation_id = "imports-create", tag = "imports",
-    request_body(content((UploadForm = "multipart/form-data"), (String = "text/csv"))),
+    request_body(content((UploadForm = "multipart/form-data"), (String = "text/csv"), (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats within 24 h get the first answer"),
-        ("file_name" = Option<String>, Query, description = "Name of a file sent as text/csv")),
-    responses((status = 202, description = "Queued; `Location` tells the progress", body = ImportResponse),
-        (status = 413, description = "More than 5 MB"), (status = 415, description = "Neither a form nor text/csv"),
-        (status = 422, description = "Not a CSV file of vendors: what was found and what is expected")),
+        ("file_name" = Option<String>, Query, description = "Name of a file sent as the body itself"),
+        ("mode" = Option<String>, Query, description = "`create_only` (default), `update_existing` or `create_and_update`")),
+    responses((status = 202, description = "The dry run is queued; `Location` tells the progress", body = ImportResponse),
+        (status = 413, description = "More than 5 MB"), (status = 415, description = "Neither a form nor a file of a known kind"),
+        (status = 422, description = "An empty file, or a form with other fields")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let (caller, correlation_id) = (request.caller()?.id(), request.correlation_id.clone());
-    let upload = upload::read(request).await?;
-    Sheet::parse(&upload.bytes).map_err(|error| invalid("file", "", error.code(), &error.to_string()))?;
-
+    let Upload { file_name, bytes, mode } = upload::read(request).await?;
+    if bytes.is_empty() {
+        return Err(invalid("file", "", "empty", "the file is empty: upload a file with a header row and one row for each vendor"));
+    }
     let id = ImportId::from_ulid(app.new_ulid());
-    let mut import = Import {
+    let run = app.new_ulid();
+    let import = Import::from(NewImport {
         id,
-        file_name: upload.file_name,
-        source_key: files::source_key(id),
-        rejects_key: None,
+        file_name,
+        source_key: files::source(id),
         state: ImportState::Queued,
-        failure: None,
-        counts: ImportCounts::default(),
-        errors: Vec::new(),
-        created_by: caller,
-        created_at: app.now(),
-        completed_at: None,
-    };
+        settings: Settings {
+            mode,
+            ..Settings::default()
+        },
+        run,
+        by: caller,
+        at: app.now(),
+    });
     // File, job, message: each is there before what refers to it. A file without a job is deleted with the others in time.
-    files::write(app, &import.source_key, upload.bytes).await.map_err(ApiError::Internal)?;
+    objects::put(app, &import.source_key, bytes, files::UPLOAD).await.map_err(ApiError::Internal)?;
     store::imports::create(app.store()?, &import).await?;
-    let message = Outgoing {
-        body: ImportMessage { import_id: id },
-        delay_secs: 0,
+    let message = ImportMessage {
+        import_id: id,
+        task: Task::Analyse { run },
     };
-    if let Err(error) = runtime::send(app, Var::ImportQueueUrl, &correlation_id, &[message]).await {
+    if let Err(error) = message.send(app, &correlation_id).await {
         // Nobody would ever work on it. If the message was taken after all, the worker finds the job over.
-        import.state = ImportState::Failed;
-        import.failure = Some("the import could not be queued: upload the file again".to_owned());
-        import.completed_at = Some(app.now());
-        store::imports::finish(app.store()?, &import).await?;
+        let failure = Failure {
+            code: "not_queued".to_owned(),
+            message: "the import could not be queued: upload the file again".to_owned(),
+        };
+        store::imports::fail(app.store()?, &import, &failure, app.now()).await?;
         return Err(ApiError::Internal(error));
     }
-    respond::accepted(&ImportResponse::from(import), &format!("/api/v1/imports/{id}"))
+    respond::accepted(&ImportResponse::new(import, None), &format!("/api/v1/imports/{id}"))
 }

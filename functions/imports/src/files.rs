@@ -1,48 +1,34 @@
-//! The files of an import in the bucket.
+//! The files of an import in the bucket. Those of a dry run bear its name: a run that was replaced spoils nothing.
 
-use aws_sdk_s3::primitives::ByteStream;
 use domain::ImportId;
-use runtime::{App, RecordError, Var};
+use ulid::Ulid;
 
-/// Every import file is text of one kind.
-pub(crate) const CONTENT_TYPE: &str = "text/csv; charset=utf-8";
+/// The content type of the rejected rows.
+pub const CSV: &str = "text/csv; charset=utf-8";
+/// The content type a file is uploaded with: what it is, its first bytes say.
+pub const UPLOAD: &str = "application/octet-stream";
 
 /// Where the uploaded file lies.
-pub fn source_key(import: ImportId) -> String {
-    format!("imports/{import}/source.csv")
+pub fn source(import: ImportId) -> String {
+    format!("imports/{import}/source")
 }
 
-/// Where the rejected rows lie.
-pub fn rejects_key(import: ImportId) -> String {
-    format!("imports/{import}/rejects.csv")
+/// Where the good rows of a dry run lie, a line of JSON each.
+pub fn staged(import: ImportId, run: Ulid) -> String {
+    format!("imports/{import}/{run}/staged.ndjson")
 }
 
-/// Stores a file, over an older one.
-///
-/// # Errors
-/// When the bucket cannot be written.
-pub async fn write(app: &App, key: &str, bytes: Vec<u8>) -> Result<(), RecordError> {
-    let bucket = app.config().get(Var::BucketName)?;
-    app.s3()
-        .put_object()
-        .bucket(bucket)
-        .key(key)
-        .content_type(CONTENT_TYPE)
-        .body(ByteStream::from(bytes))
-        .send()
-        .await?;
-    Ok(())
+/// Where the rejected rows of a dry run lie.
+pub fn rejects(import: ImportId, run: Ulid) -> String {
+    format!("imports/{import}/{run}/rejects.csv")
 }
 
-/// Reads a file whole; none if it is not there.
-///
-/// # Errors
-/// When the bucket cannot be read.
-pub async fn read(app: &App, key: &str) -> Result<Option<Vec<u8>>, RecordError> {
-    let bucket = app.config().get(Var::BucketName)?;
-    match app.s3().get_object().bucket(bucket).key(key).send().await {
-        Ok(output) => Ok(Some(output.body.collect().await?.to_vec())),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+/// Where the reasons lie why rows of the batch that begins at `offset` were refused when they were to be stored.
+pub fn late(import: ImportId, run: Ulid, offset: u64) -> String {
+    format!("imports/{import}/{run}/late-{offset}.ndjson")
+}
+
+/// Where the rejected rows lie, with those that were refused when they were to be stored.
+pub fn all_rejects(import: ImportId, run: Ulid) -> String {
+    format!("imports/{import}/{run}/all-rejects.csv")
 }

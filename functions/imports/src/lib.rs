@@ -1,33 +1,48 @@
-//! `/api/v1/files/import-vendors` and `/api/v1/imports`: vendor imports. The upload and what became of it are here; the
-//! worker that does the import reads the same [`sheet`].
+//! `/api/v1/imports` and `/api/v1/files/import-vendors`: vendor imports, from the upload over the dry run to the rows that are
+//! handed back. Files are read by `workers-import` only.
 
+pub mod analyse;
+pub mod cancel;
+pub mod confirm;
 pub mod create;
 pub mod files;
 pub mod get;
+pub mod list;
+pub mod prepare;
 pub mod rejects;
-pub mod sheet;
 
+mod queue;
 mod upload;
 mod wire;
 
-use domain::ImportId;
 use runtime::Route;
-use serde::{Deserialize, Serialize};
 use utoipa::OpenApi;
 
-pub use wire::{CountsResponse, ImportResponse, RowErrorResponse};
+pub use queue::{ImportMessage, Task};
+pub use wire::{FailureResponse, ImportResponse, ImportSummary};
 
 /// Every route of this crate.
-pub static ROUTES: [&Route; 3] = [&create::ROUTE, &get::ROUTE, &rejects::ROUTE];
+pub static ROUTES: [&Route; 8] = [
+    &prepare::ROUTE,
+    &create::ROUTE,
+    &list::ROUTE,
+    &get::ROUTE,
+    &analyse::ROUTE,
+    &confirm::ROUTE,
+    &cancel::ROUTE,
+    &rejects::ROUTE,
+];
 
 /// The crate's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
-#[openapi(paths(create::handle, get::handle, rejects::handle))]
+#[openapi(paths(
+    prepare::handle,
+    create::handle,
+    list::handle,
+    get::handle,
+    analyse::handle,
+    confirm::handle,
+    cancel::handle,
+    rejects::handle
+))]
 pub struct Docs;
-
-/// What the import queue carries.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct ImportMessage {
-    /// The job to do.
-    pub import_id: ImportId,
-}

@@ -3,6 +3,7 @@
 use domain::declaration::indian_date;
 use domain::ladder::{self, Finding, LadderFacts, Particulars, UdyamClaim};
 use domain::user::Permission;
+use domain::verification::{self, Kind, RegisterFinding};
 use http::Method;
 use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 use serde::Serialize;
@@ -22,10 +23,12 @@ pub static ROUTE: Route = Route::new(
 pub struct FindingsResponse {
     /// Every check, the failed ones first; passed ones are named, too, so that an auditor sees what was looked at.
     findings: Vec<Finding>,
+    /// What the registers said when a provider last asked them about the identifiers the vendor has now; nothing where nobody asked.
+    verifications: Vec<RegisterFinding>,
 }
 
 /// Checks a vendor's identifiers without asking anybody: shapes and check characters, against each other, and against what other vendors
-/// claim.
+/// claim. Beside that, what the registers said when they were last asked: see `POST /api/v1/verifications`.
 #[utoipa::path(get, path = "/api/v1/vendors/{id}/findings", operation_id = "vendors-findings", tag = "vendors",
     params(("id" = String, Path, description = "vnd_…")),
     responses((status = 200, description = "Every check with its outcome", body = FindingsResponse), (status = 404, description = "No such vendor")),
@@ -68,5 +71,8 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         other_claims: &claims,
         today: Some(indian_date(app.now())),
     });
-    respond::ok(&FindingsResponse { findings })
+    let identifiers = verification::identifiers_of(profile, &Kind::ALL);
+    let latest = store::verifications::latest(store, vendor.id, &identifiers).await?;
+    let verifications = latest.iter().flat_map(verification::findings).collect();
+    respond::ok(&FindingsResponse { findings, verifications })
 }

@@ -3,9 +3,12 @@
 pub mod campaign_planner;
 pub mod delivery_events;
 pub mod email_sender;
+pub mod export;
 pub mod import;
 pub mod progress_aggregator;
 pub mod scheduled_campaign;
+pub mod sync;
+pub mod verification;
 pub mod whatsapp_events;
 pub mod whatsapp_sender;
 

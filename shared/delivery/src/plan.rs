@@ -52,6 +52,7 @@ pub async fn plan(ports: &impl Ports, message: &CampaignMessage) -> Result<(), E
 /// Plans one channel; gives how far it has read where time runs out.
 async fn plan_channel(ports: &impl Ports, campaign: &Campaign, channel: Channel, mut from: Option<String>) -> Result<Option<String>, Error> {
     let batch = channel.chunk_size() * PLAN_BATCH;
+    let channels = campaign.content.channels();
     'restart: loop {
         let last = ports.last_planned(campaign.id, channel).await?;
         // The planner before us may have died between writing its last chunks and enqueuing them. Enqueuing one twice is
@@ -68,7 +69,7 @@ async fn plan_channel(ports: &impl Ports, campaign: &Campaign, channel: Channel,
         let mut place = from.take().or_else(|| last.first().map(|chunk| chunk.planned_through.clone()));
         let mut waiting: Vec<(Recipient, String)> = Vec::new();
         loop {
-            let stretch = ports.walk(&campaign.content.audience, place.as_deref()).await?;
+            let stretch = ports.walk(&campaign.content.audience, &channels, place.as_deref()).await?;
             waiting.extend(stretch.recipients);
             let done = stretch.next.is_none();
             let late = !ports.has_time();

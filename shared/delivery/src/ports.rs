@@ -139,7 +139,7 @@ pub struct Stretch {
 /// Who is asked.
 pub trait Audience {
     /// [`store::audience::walk`].
-    fn walk(&self, filter: &Filter, place: Option<&str>) -> impl Future<Output = Result<Stretch, StoreError>> + Send;
+    fn walk(&self, filter: &Filter, channels: &[Channel], place: Option<&str>) -> impl Future<Output = Result<Stretch, StoreError>> + Send;
 }
 
 /// The queues. At least once, in any order.

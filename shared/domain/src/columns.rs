@@ -132,7 +132,10 @@ pub static COLUMNS: [Column; 30] = [
 ];
 
 /// Headers that are known and mean nothing here, as they are compared.
-const MEANINGLESS: [&str; 20] = [
+const MEANINGLESS: [&str; 23] = [
+    "createdatist",
+    "updatedatist",
+    "moreattributesjson",
     "row",
     "errorcolumn",
     "errorvalue",
@@ -470,8 +473,20 @@ pub fn recognise<S: AsRef<str>>(headers: &[S]) -> Recognition {
             suggestions: Vec::new(),
             note: String::new(),
         };
+        // As our own exports name free fields.
+        if let Ok(target @ Target::Attribute(_)) = finding.header.parse() {
+            finding.certainty = Certainty::Recognised;
+            finding.target = target;
+            found.push(finding);
+            continue;
+        }
         match column(key) {
             _ if key.is_empty() => finding.note = "the header is empty".to_owned(),
+            // As we write them ourselves.
+            _ if finding.header.starts_with(ATTRIBUTE) && finding.header.parse::<Target>().is_ok() => {
+                finding.certainty = Certainty::Recognised;
+                finding.target = finding.header.parse().unwrap_or(Target::Ignore);
+            }
             _ if FORBIDDEN.contains(&key.as_str()) => {
                 finding.note = "opt-ins and suppressions are never imported".to_owned();
             }
@@ -660,11 +675,19 @@ impl Mapping {
         }
     }
 
-    /// Checks the mapping against the headers of a file.
+    /// Checks the mapping against the headers of a file that must have the [`REQUIRED`] columns.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn plan<S: AsRef<str>>(&self, headers: &[S]) -> Result<Plan, Vec<MappingError>> {
+        self.plan_with(headers, &REQUIRED)
+    }
+
+    /// [`Mapping::plan`], for a file that must have other columns.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn plan_with<S: AsRef<str>>(&self, headers: &[S], required: &[&str]) -> Result<Plan, Vec<MappingError>> {
         let names: Vec<String> = headers.iter().map(|header| clean_header(header.as_ref())).collect();
         let mut errors = Vec::new();
         for header in self.columns.keys().filter(|header| !names.contains(&clean_header(header))) {
@@ -708,7 +731,7 @@ impl Mapping {
         for slot in &mut slots {
             in_series_order(slot);
         }
-        for column in REQUIRED.into_iter().filter(|column| !slots.iter().any(|slot| slot.column == *column)) {
+        for column in required.iter().filter(|column| !slots.iter().any(|slot| slot.column == **column)) {
             errors.push(MappingError {
                 header: String::new(),
                 code: "column_missing",

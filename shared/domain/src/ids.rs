@@ -97,6 +97,8 @@ ids! {
     ExportId = "exp";
     /// An external system vendors are taken from.
     SyncSourceId = "syn";
+    /// One reading of such a system.
+    SyncRunId = "syr";
     /// A verification of many vendors.
     VerificationRunId = "ver";
     /// A Udyam number that a vendor sent and somebody is to look at.

@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod hash;
 pub mod identifiers;
 pub mod ids;
+pub mod import;
 pub mod ladder;
 pub mod links;
 pub mod pan_group;
@@ -21,14 +22,16 @@ pub mod search;
 pub mod segment;
 pub mod status;
 pub mod suppression;
+pub mod sync;
 pub mod template;
 pub mod user;
 pub mod vendor;
 pub mod vendor_change;
 pub mod vendor_record;
+pub mod verification;
 pub mod work;
 
 pub use ids::{
-    CampaignId, ExportId, ImportId, InvalidId, ProposalId, ResponseId, ScheduleId, SegmentId, SyncSourceId, TemplateId, UserId, VendorId, VerificationRunId,
+    CampaignId, ExportId, ImportId, InvalidId, ProposalId, ResponseId, ScheduleId, SegmentId, SyncRunId, SyncSourceId, TemplateId, UserId, VendorId, VerificationRunId,
 };
 pub use vendor::FieldError;

@@ -171,8 +171,8 @@ impl Table for Live<'_> {
 }
 
 impl Audience for Live<'_> {
-    async fn walk(&self, filter: &Filter, place: Option<&str>) -> Result<Stretch, StoreError> {
-        let audience::Stretch { vendors, next } = audience::walk(self.store, filter, place).await?;
+    async fn walk(&self, filter: &Filter, channels: &[Channel], place: Option<&str>) -> Result<Stretch, StoreError> {
+        let audience::Stretch { vendors, next } = audience::walk(self.store, filter, channels, place).await?;
         Ok(Stretch {
             recipients: vendors.into_iter().map(|(vendor, place)| (Recipient::from(vendor), place)).collect(),
             next,

@@ -17,7 +17,7 @@ use ulid::Ulid;
 
 use crate::config::{Config, ConfigError, Var};
 use crate::problem::ApiError;
-use crate::secrets::{EmailProviderSecrets, InvalidSecret, SigningKeys, WhatsappAccount};
+use crate::secrets::{EmailProviderSecrets, InvalidSecret, SigningKeys, VerificationAccount, WhatsappAccount};
 
 // Amazon's own roots: every AWS endpoint chains to one of these. Parsing five certificates instead of the system's
 // bundle of some 140 is most of a cold start. <https://www.amazontrust.com/repository/>
@@ -64,6 +64,7 @@ pub struct App {
     signing: Cached<SigningKeys>,
     email_providers: Cached<EmailProviderSecrets>,
     whatsapp: Cached<WhatsappAccount>,
+    verification: Cached<VerificationAccount>,
 }
 
 impl App {
@@ -82,6 +83,7 @@ impl App {
             signing: Mutex::const_new(None),
             email_providers: Mutex::const_new(None),
             whatsapp: Mutex::const_new(None),
+            verification: Mutex::const_new(None),
         }
     }
 
@@ -220,6 +222,14 @@ impl App {
     /// When the secret cannot be read or is malformed.
     pub async fn whatsapp_account(&self) -> Result<Arc<WhatsappAccount>, ApiError> {
         self.cached(&self.whatsapp, Var::WhatsappSecretArn, WhatsappAccount::parse).await
+    }
+
+    /// The account with a provider of verifications, read again every five minutes.
+    ///
+    /// # Errors
+    /// When the secret cannot be read or is malformed.
+    pub async fn verification_account(&self) -> Result<Arc<VerificationAccount>, ApiError> {
+        self.cached(&self.verification, Var::VerificationSecretArn, VerificationAccount::parse).await
     }
 
     async fn cached<T>(&self, cache: &Cached<T>, var: Var, parse: fn(&str) -> Result<T, InvalidSecret>) -> Result<Arc<T>, ApiError> {

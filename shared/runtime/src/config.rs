@@ -18,6 +18,8 @@ pub enum Var {
     EmailQueueUrl,
     /// Queue of import jobs.
     ImportQueueUrl,
+    /// Queue of export jobs.
+    ExportQueueUrl,
     /// Queue of provider events.
     DeliveryEventsQueueUrl,
     /// Comma list of every queue and dead-letter queue, for health.
@@ -58,16 +60,27 @@ pub enum Var {
     ScheduleDlqArn,
     /// Which addresses users' settings may be read from: `public`, or in the local stack `local`. See `outbound::Policy`.
     OutboundPolicy,
+    /// Queue of verifications of vendors.
+    VerificationQueueUrl,
+    /// Secrets Manager id of the account with a provider of verifications.
+    VerificationSecretArn,
+    /// How many identifiers a second the provider of verifications may be asked about.
+    VerificationPerSecond,
+    /// Queue of readings of sync sources.
+    SyncQueueUrl,
+    /// Secrets Manager id of the values of sync sources' authorization headers: a JSON object of texts by name.
+    SyncSecretsArn,
 }
 
 impl Var {
     /// Every variable, for tests.
-    pub const ALL: [Var; 25] = [
+    pub const ALL: [Var; 31] = [
         Var::TableName,
         Var::BucketName,
         Var::PlanQueueUrl,
         Var::EmailQueueUrl,
         Var::ImportQueueUrl,
+        Var::ExportQueueUrl,
         Var::DeliveryEventsQueueUrl,
         Var::QueueUrls,
         Var::SigningSecretArn,
@@ -88,6 +101,11 @@ impl Var {
         Var::ScheduleTargetArn,
         Var::ScheduleDlqArn,
         Var::OutboundPolicy,
+        Var::VerificationQueueUrl,
+        Var::VerificationSecretArn,
+        Var::VerificationPerSecond,
+        Var::SyncQueueUrl,
+        Var::SyncSecretsArn,
     ];
 
     /// The variable's name.
@@ -98,6 +116,7 @@ impl Var {
             Var::PlanQueueUrl => "PLAN_QUEUE_URL",
             Var::EmailQueueUrl => "EMAIL_QUEUE_URL",
             Var::ImportQueueUrl => "IMPORT_QUEUE_URL",
+            Var::ExportQueueUrl => "EXPORT_QUEUE_URL",
             Var::DeliveryEventsQueueUrl => "DELIVERY_EVENTS_QUEUE_URL",
             Var::QueueUrls => "QUEUE_URLS",
             Var::SigningSecretArn => "SIGNING_SECRET_ARN",
@@ -118,6 +137,11 @@ impl Var {
             Var::ScheduleTargetArn => "SCHEDULE_TARGET_ARN",
             Var::ScheduleDlqArn => "SCHEDULE_DLQ_ARN",
             Var::OutboundPolicy => "OUTBOUND_POLICY",
+            Var::SyncQueueUrl => "SYNC_QUEUE_URL",
+            Var::SyncSecretsArn => "SYNC_SECRETS_ARN",
+            Var::VerificationQueueUrl => "VERIFICATION_QUEUE_URL",
+            Var::VerificationSecretArn => "VERIFICATION_SECRET_ARN",
+            Var::VerificationPerSecond => "VERIFICATION_PER_SECOND",
         }
     }
 }

@@ -26,5 +26,5 @@ pub use queue::{
     serve_stream, work,
 };
 pub use respond::Response;
-pub use secrets::{EmailProviderSecrets, InvalidSecret, KeyUse, SigningKeys, WhatsappAccount};
+pub use secrets::{EmailProviderSecrets, InvalidSecret, KeyUse, SigningKeys, VerificationAccount, WhatsappAccount};
 pub use telemetry::{Metrics, NAMESPACE};

@@ -1,12 +1,14 @@
 //! Files in the bucket: to and from the disk, so that memory does not hold them, and links that need no token.
 
+use std::fs::File;
+use std::io::Seek as _;
 use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, Length};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::app::App;
@@ -21,6 +23,33 @@ pub async fn put_file(app: &App, key: &str, path: &Path, content_type: &str) -> 
     let body = ByteStream::from_path(path).await?;
     let bucket = app.config().get(Var::BucketName)?;
     app.s3().put_object().bucket(bucket).key(key).content_type(content_type).body(body).send().await?;
+    Ok(())
+}
+
+/// How often an open file is sent again. The SDK cannot do it: of a file without a name it has read there is nothing left to send.
+const TRIES: u32 = 3;
+
+/// Stores a file that is open and may have no name any more, from its beginning, over an older one.
+///
+/// # Errors
+/// When the file cannot be read or the bucket cannot be written.
+pub async fn put_open_file(app: &App, key: &str, file: &File, content_type: &str) -> Result<(), RecordError> {
+    let bucket = app.config().get(Var::BucketName)?;
+    let bytes = file.metadata()?.len();
+    for attempt in 1.. {
+        let mut again = file.try_clone()?;
+        again.rewind()?;
+        let body = ByteStream::read_from().file(tokio::fs::File::from_std(again)).length(Length::Exact(bytes)).build().await?;
+        let put = app.s3().put_object().bucket(bucket).key(key).content_type(content_type);
+        match put.content_length(i64::try_from(bytes)?).body(body).send().await {
+            Ok(_) => break,
+            // What the bucket refuses it would refuse again.
+            Err(error) if attempt == TRIES || error.raw_response().is_some_and(|response| response.status().is_client_error()) => {
+                return Err(error.into());
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(200 << attempt)).await,
+        }
+    }
     Ok(())
 }
 
@@ -70,8 +99,84 @@ pub async fn get_file(app: &App, key: &str, path: &Path, max_bytes: u64) -> Resu
     Ok(Fetched::Whole(bytes))
 }
 
+/// What became of reading a small file.
+#[derive(Debug)]
+pub enum FetchedBytes {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// There is no such file.
+    Missing,
+    /// It has more bytes than allowed; they were not read.
+    TooLarge,
+}
+
+/// Reads a file of up to `max_bytes` into memory.
+///
+/// # Errors
+/// When the bucket cannot be read.
+pub async fn get(app: &App, key: &str, max_bytes: u64) -> Result<FetchedBytes, RecordError> {
+    let bucket = app.config().get(Var::BucketName)?;
+    match app.s3().get_object().bucket(bucket).key(key).send().await {
+        Ok(output) if output.content_length.and_then(|length| u64::try_from(length).ok()).is_some_and(|length| length > max_bytes) => {
+            Ok(FetchedBytes::TooLarge)
+        }
+        Ok(output) => Ok(FetchedBytes::Whole(output.body.collect().await?.to_vec())),
+        Err(error) if is_missing(&error) => Ok(FetchedBytes::Missing),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn is_missing(error: &SdkError<GetObjectError>) -> bool {
     error.as_service_error().is_some_and(GetObjectError::is_no_such_key)
+}
+
+/// How many bytes a file has; none if there is no such file.
+///
+/// # Errors
+/// When the bucket cannot be read.
+pub async fn size(app: &App, key: &str) -> Result<Option<u64>, RecordError> {
+    let bucket = app.config().get(Var::BucketName)?;
+    match app.s3().head_object().bucket(bucket).key(key).send().await {
+        Ok(output) => Ok(Some(u64::try_from(output.content_length.unwrap_or_default())?)),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Copies a file within the bucket, over an older one, if its content is still the one of `etag`. False where it is gone or changed.
+///
+/// # Errors
+/// When the bucket cannot be read or written.
+pub async fn copy(app: &App, from: &str, etag: &str, to: &str) -> Result<bool, RecordError> {
+    let bucket = app.config().get(Var::BucketName)?;
+    let copied = app
+        .s3()
+        .copy_object()
+        .bucket(bucket)
+        .key(to)
+        .copy_source(format!("{bucket}/{}", escaped(from)))
+        .copy_source_if_match(format!("\"{etag}\""))
+        .send()
+        .await;
+    match copied {
+        Ok(_) => Ok(true),
+        Err(error) => match error.as_service_error().and_then(aws_sdk_s3::error::ProvideErrorMetadata::code) {
+            Some("NoSuchKey" | "PreconditionFailed") => Ok(false),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// A key as the source of a copy is written: every byte that is not a plain letter or digit, `-._~` or `/`, as `%XX`.
+fn escaped(key: &str) -> String {
+    let mut escaped = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
 }
 
 /// Deletes a file; one that is not there is no error.
@@ -82,6 +187,22 @@ pub async fn delete(app: &App, key: &str) -> Result<(), RecordError> {
     let bucket = app.config().get(Var::BucketName)?;
     app.s3().delete_object().bucket(bucket).key(key).send().await?;
     Ok(())
+}
+
+/// Deletes a file if its content is still the one of `etag`: what replaced it meanwhile stays.
+///
+/// # Errors
+/// When the bucket cannot be written.
+pub async fn delete_unchanged(app: &App, key: &str, etag: &str) -> Result<(), RecordError> {
+    let bucket = app.config().get(Var::BucketName)?;
+    let delete = app.s3().delete_object().bucket(bucket).key(key).if_match(format!("\"{etag}\""));
+    match delete.send().await {
+        Ok(_) => Ok(()),
+        Err(error) => match error.as_service_error().and_then(aws_sdk_s3::error::ProvideErrorMetadata::code) {
+            Some("NoSuchKey" | "PreconditionFailed") => Ok(()),
+            _ => Err(error.into()),
+        },
+    }
 }
 
 /// A link that gives the file to whoever has it, for a while, under a name to save it by.

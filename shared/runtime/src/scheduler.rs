@@ -7,7 +7,9 @@ use aws_sdk_scheduler::types::{
     ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target,
 };
 use domain::ScheduleId;
-use domain::schedule::{Schedule, ScheduleMessage};
+use domain::schedule::{Expression, Schedule, ScheduleMessage, TimeZone};
+use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::App;
 use crate::config::Var;
@@ -20,19 +22,43 @@ pub const CREATE_NEEDS: [Var; 4] = [Var::ScheduleGroupName, Var::ScheduleRoleArn
 const MAX_EVENT_AGE_SECS: i32 = 86_400;
 const MAX_ATTEMPTS: i32 = 185;
 
-/// Makes a schedule. One of the same name is taken for our own earlier attempt, whose answer was lost.
+/// Makes a campaign's schedule. One of the same name is taken for our own earlier attempt, whose answer was lost.
 ///
 /// # Errors
 /// 422 for what only EventBridge can judge, as an unknown time zone; [`ApiError::Busy`] when it throttles.
 pub async fn create(app: &App, schedule: &Schedule) -> Result<(), ApiError> {
-    let config = app.config();
     let message = ScheduleMessage::Fire {
         schedule: schedule.id,
         campaign: schedule.campaign,
         kind: schedule.plan.kind,
         scheduled_for: None,
     };
-    let input = serde_json::to_string(&message).map_err(internal)?;
+    let when = When {
+        expression: &schedule.plan.expression,
+        zone: &schedule.plan.zone,
+        until: schedule.plan.until,
+    };
+    create_with(app, schedule.id, when, &message).await
+}
+
+/// When a schedule fires.
+#[derive(Debug, Clone, Copy)]
+pub struct When<'a> {
+    /// The rhythm.
+    pub expression: &'a Expression,
+    /// Whose wall clock it is on.
+    pub zone: &'a TimeZone,
+    /// No more of it after this.
+    pub until: Option<Timestamp>,
+}
+
+/// Makes a schedule that puts `message` into the function's schedule queue; else as [`create`].
+///
+/// # Errors
+/// As [`create`].
+pub async fn create_with(app: &App, id: ScheduleId, when: When<'_>, message: &impl Serialize) -> Result<(), ApiError> {
+    let config = app.config();
+    let input = serde_json::to_string(message).map_err(internal)?;
     let retries = RetryPolicy::builder()
         .maximum_event_age_in_seconds(MAX_EVENT_AGE_SECS)
         .maximum_retry_attempts(MAX_ATTEMPTS)
@@ -49,16 +75,15 @@ pub async fn create(app: &App, schedule: &Schedule) -> Result<(), ApiError> {
         .mode(FlexibleTimeWindowMode::Off)
         .build()
         .map_err(internal)?;
-    let (expression, zone) = schedule.plan.expression.for_eventbridge(&schedule.plan.zone);
-    let until = schedule
-        .plan
+    let (expression, zone) = when.expression.for_eventbridge(when.zone);
+    let until = when
         .until
         .map(|until| aws_sdk_scheduler::primitives::DateTime::from_secs(until.as_second()));
     let result = app
         .scheduler()
         .create_schedule()
         .group_name(config.get(Var::ScheduleGroupName)?)
-        .name(schedule.id.to_string())
+        .name(id.to_string())
         .schedule_expression(expression)
         .schedule_expression_timezone(zone)
         .set_end_date(until)
@@ -66,7 +91,7 @@ pub async fn create(app: &App, schedule: &Schedule) -> Result<(), ApiError> {
         // Gone once it can fire no more, so that the group holds what is still to come.
         .action_after_completion(ActionAfterCompletion::Delete)
         .state(ScheduleState::Enabled)
-        .client_token(schedule.id.to_string())
+        .client_token(id.to_string())
         .target(target)
         .send()
         .await;

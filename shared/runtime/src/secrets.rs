@@ -228,6 +228,52 @@ impl WhatsappAccount {
     }
 }
 
+/// The account with a provider of verifications: a JSON object in Secrets Manager, of which every field may be absent or empty. Without
+/// client id and secret nothing can be verified.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct VerificationAccount {
+    provider: String,
+    url: String,
+    client_id: String,
+    client_secret: String,
+}
+
+impl std::fmt::Debug for VerificationAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("VerificationAccount(…)")
+    }
+}
+
+impl VerificationAccount {
+    /// Reads the secret's JSON.
+    ///
+    /// # Errors
+    /// When it is not of the documented form.
+    pub fn parse(json: &str) -> Result<Self, InvalidSecret> {
+        object(json)
+    }
+
+    /// The provider; `cashfree` unless it says otherwise.
+    pub fn provider(&self) -> &str {
+        match self.provider.trim() {
+            "" => "cashfree",
+            provider => provider,
+        }
+    }
+
+    /// Where the provider's API is, if not at its usual place.
+    pub fn url(&self) -> Option<&str> {
+        Some(self.url.trim()).filter(|url| !url.is_empty())
+    }
+
+    /// Client id and secret, if it is set up.
+    pub fn credentials(&self) -> Option<(&str, &str)> {
+        let (id, secret) = (self.client_id.trim(), self.client_secret.trim());
+        (!id.is_empty() && !secret.is_empty()).then_some((id, secret))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

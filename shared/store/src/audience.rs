@@ -1,16 +1,16 @@
 //! Walking a campaign's audience, page by page, from any place it was left.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use domain::campaign::Audience;
-use domain::delivery::{Channel, RecipientClass};
+use domain::delivery::{Channel, RecipientClass, RecipientStatus};
 use domain::vendor_record::Vendor;
 use domain::{CampaignId, VendorId};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::client::key_item;
 use crate::directory::Elsewhere;
-use crate::{PageRequest, Store, StoreError, chunks, keys, segments, vendors};
+use crate::{ChunkRef, PageRequest, Store, StoreError, campaigns, chunks, keys, responses, segments, vendors};
 
 /// Vendors per page: about 500 KB, within the 1 MB of a query.
 const PAGE: u32 = 500;
@@ -38,34 +38,23 @@ pub async fn resolve(store: &Store, audience: &Audience) -> Result<Audience, Sto
 }
 
 /// Reads the audience after `place` (as handed out by an earlier stretch), in an order that does not change. A segment must have been
-/// resolved.
+/// resolved. `channels` are those the campaign asks through: of the vendors of one PAN, one is asked that they reach.
 ///
 /// # Errors
 /// When the table cannot be read, or `place` is not one of ours.
-pub async fn walk(store: &Store, audience: &Audience, place: Option<&str>) -> Result<Stretch, StoreError> {
+pub async fn walk(store: &Store, audience: &Audience, channels: &[Channel], place: Option<&str>) -> Result<Stretch, StoreError> {
     let mut stretch = match audience.not_answered {
         Some(campaign) => not_answered(store, campaign, place).await?,
         None if audience.vendor_ids.is_empty() => by_code(store, place).await?,
         None => by_id(store, &audience.vendor_ids, place).await?,
     };
-    if audience.not_answered.is_some() && !audience.vendor_ids.is_empty() {
-        stretch.vendors.retain(|(vendor, _)| audience.vendor_ids.contains(&vendor.id));
+    if stretch.vendors.is_empty() {
+        return Ok(stretch);
     }
-    stretch.vendors.retain(|(vendor, _)| {
-        audience.admits(
-            vendor.msme_status,
-            vendor.profile.state.map(|state| state.as_str()),
-            vendor.profile.supplier_type.as_deref(),
-        )
-    });
-    if let Some(filter) = &audience.filter
-        && !stretch.vendors.is_empty()
-    {
-        let (elsewhere, words) = (Elsewhere::of(store, filter).await?, filter.words());
-        stretch.vendors.retain(|(vendor, _)| elsewhere.admits_vendor(filter, &words, vendor));
-    }
+    let wanted = Wanted::of(store, audience).await?;
+    stretch.vendors.retain(|(vendor, _)| wanted.admits(vendor));
     if audience.once_per_pan {
-        let speakers = speakers(store, audience, &stretch.vendors).await?;
+        let speakers = speakers(store, &wanted, channels, &stretch.vendors).await?;
         stretch.vendors.retain(|(vendor, _)| match &vendor.profile.pan_number {
             Some(pan) => speakers.get(pan.as_str()).is_none_or(|speaker| *speaker == vendor.id),
             None => true,
@@ -74,72 +63,110 @@ pub async fn walk(store: &Store, audience: &Audience, place: Option<&str>) -> Re
     Ok(stretch)
 }
 
+/// Whom an audience means, as far as one vendor can be told without the others.
+struct Wanted<'a> {
+    audience: &'a Audience,
+    ids: HashSet<VendorId>,
+    words: Vec<String>,
+    elsewhere: Elsewhere,
+}
+
+impl<'a> Wanted<'a> {
+    async fn of(store: &Store, audience: &'a Audience) -> Result<Self, StoreError> {
+        let (words, elsewhere) = match &audience.filter {
+            Some(filter) => (filter.words(), Elsewhere::of(store, filter).await?),
+            None => (Vec::new(), Elsewhere::default()),
+        };
+        Ok(Self {
+            audience,
+            ids: audience.vendor_ids.iter().copied().collect(),
+            words,
+            elsewhere,
+        })
+    }
+
+    fn admits(&self, vendor: &Vendor) -> bool {
+        let profile = &vendor.profile;
+        (self.ids.is_empty() || self.ids.contains(&vendor.id))
+            && self.audience.admits(
+                vendor.msme_status,
+                profile.state.map(|state| state.as_str()),
+                profile.supplier_type.as_deref(),
+            )
+            && (self.audience.filter.as_ref()).is_none_or(|filter| self.elsewhere.admits_vendor(filter, &self.words, vendor))
+    }
+}
+
 /// Lookups at once.
 const AT_ONCE: usize = 16;
 
-/// Who is asked for each PAN of these vendors that several vendors have: of those the audience admits, one that can be reached by
-/// every channel before one that cannot, then the first by code. That does not depend on where the walk is, so each PAN has one.
-async fn speakers(store: &Store, audience: &Audience, vendors: &[(Vendor, String)]) -> Result<HashMap<String, VendorId>, StoreError> {
+/// Who is asked for each PAN of these vendors that several vendors have: of those the audience means, one that all channels reach
+/// before one that some do, and that before one that none does, then the first by code. That does not depend on where the walk is,
+/// so each PAN has one.
+async fn speakers(
+    store: &Store,
+    wanted: &Wanted<'_>,
+    channels: &[Channel],
+    vendors: &[(Vendor, String)],
+) -> Result<HashMap<String, VendorId>, StoreError> {
     let pans: BTreeSet<String> = vendors
         .iter()
         .filter_map(|(vendor, _)| Some(vendor.profile.pan_number.as_ref()?.as_str().to_owned()))
         .collect();
-    let elsewhere = match &audience.filter {
-        Some(filter) => Some((filter, filter.words(), Elsewhere::of(store, filter).await?)),
-        None => None,
+    // Most PANs have one code: only of the others are the vendors read.
+    let shared: Vec<Vec<VendorId>> = stream::iter(pans)
+        .map(|pan| async move { vendors::ids_of_pan(store, &pan).await })
+        .buffered(AT_ONCE)
+        .try_filter(|ids| std::future::ready(ids.len() > 1))
+        .try_collect()
+        .await?;
+    let mut members = vendors::get_many(store, &shared.concat()).await?;
+    members.retain(|vendor| wanted.admits(vendor));
+    if let Some(campaign) = wanted.audience.not_answered {
+        // Whom the campaign before did not reach cannot be reminded for the others.
+        let silent = silent_among(store, campaign, &members).await?;
+        members.retain(|vendor| silent.contains(&vendor.id));
+    }
+    let place = |vendor: &Vendor| {
+        let unreached = channels.iter().filter(|channel| vendor.profile.address(**channel).is_none()).count();
+        (unreached, vendor.profile.vendor_code.key())
     };
-    let groups: Vec<(String, Vec<Vendor>)> = stream::iter(pans)
-        .map(|pan| async move {
-            let members = vendors::list_by_pan(store, &pan).await?;
-            Ok::<_, StoreError>((pan, members))
+    let mut speakers: HashMap<String, &Vendor> = HashMap::new();
+    for vendor in &members {
+        // The index may be a moment behind the vendor: its own PAN counts.
+        if let Some(pan) = &vendor.profile.pan_number {
+            let speaker = speakers.entry(pan.as_str().to_owned()).or_insert(vendor);
+            if place(vendor) < place(speaker) {
+                *speaker = vendor;
+            }
+        }
+    }
+    Ok(speakers.into_iter().map(|(pan, vendor)| (pan, vendor.id)).collect())
+}
+
+/// Those of the vendors that a campaign reached and that have not answered, whichever chunk of it they are in.
+async fn silent_among(store: &Store, campaign: CampaignId, vendors: &[Vendor]) -> Result<HashSet<VendorId>, StoreError> {
+    let root = match campaigns::get(store, campaign).await {
+        Ok(campaign) => campaign.root(),
+        Err(StoreError::NotFound) => campaign,
+        Err(error) => return Err(error),
+    };
+    let ids: Vec<VendorId> = vendors.iter().map(|vendor| vendor.id).collect();
+    let asked: Vec<Vec<ChunkRef>> = stream::iter(ids)
+        .map(|id| async move {
+            let asked = responses::asked(store, id, root).await?;
+            Ok::<_, StoreError>(asked.map(|asked| asked.chunks).unwrap_or_default())
         })
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    let mut speakers = HashMap::new();
-    for (pan, members) in groups {
-        let admitted = members.into_iter().filter(|vendor| {
-            (audience.vendor_ids.is_empty() || audience.vendor_ids.contains(&vendor.id))
-                && audience.admits(
-                    vendor.msme_status,
-                    vendor.profile.state.map(|state| state.as_str()),
-                    vendor.profile.supplier_type.as_deref(),
-                )
-                && elsewhere
-                    .as_ref()
-                    .is_none_or(|(filter, words, elsewhere)| elsewhere.admits_vendor(filter, words, vendor))
-        });
-        let speaker = admitted.min_by_key(|vendor| {
-            let unreached = [Channel::Email, Channel::Whatsapp].into_iter().filter(|channel| vendor.profile.address(*channel).is_none());
-            (unreached.count(), vendor.profile.vendor_code.key())
-        });
-        if let Some(speaker) = speaker {
-            speakers.insert(pan, speaker.id);
-        }
+    let chunks: BTreeSet<ChunkRef> = asked.into_iter().flatten().filter(|chunk| chunk.campaign == campaign).collect();
+    let mut silent = HashSet::new();
+    for chunk in chunks {
+        let (log, _) = chunks::log(store, chunk).await?;
+        silent.extend(log.with_statuses().filter(|(_, status)| is_silent(status)).map(|(recipient, _)| recipient.id));
     }
-    Ok(speakers)
-}
-
-/// Whether at least one vendor of the audience has an address of one of the channels.
-///
-/// # Errors
-/// When the table cannot be read.
-pub async fn has_reachable(store: &Store, audience: &Audience, channels: &[Channel]) -> Result<bool, StoreError> {
-    let mut place: Option<String> = None;
-    loop {
-        let stretch = walk(store, audience, place.as_deref()).await?;
-        if stretch
-            .vendors
-            .iter()
-            .any(|(vendor, _)| channels.iter().any(|channel| vendor.profile.address(*channel).is_some()))
-        {
-            return Ok(true);
-        }
-        match stretch.next {
-            Some(next) => place = Some(next),
-            None => return Ok(false),
-        }
-    }
+    Ok(silent)
 }
 
 /// Chunks read for one stretch of a reminder's audience.
@@ -158,13 +185,7 @@ async fn not_answered(store: &Store, campaign: CampaignId, place: Option<&str>) 
     let mut vendors = Vec::new();
     for (i, summary) in summaries.iter().enumerate().take(end).skip(start) {
         let (log, _) = chunks::log(store, summary.chunk(campaign)).await?;
-        let silent = log.with_statuses().filter(|(_, status)| {
-            let reached = matches!(
-                status.class,
-                RecipientClass::Accepted | RecipientClass::Delivered | RecipientClass::Unknown
-            );
-            reached && !status.responded && !status.unsubscribed && !status.complained
-        });
+        let silent = log.with_statuses().filter(|(_, status)| is_silent(status));
         let wanted = silent.map(|(recipient, _)| key_item(keys::vendor(recipient.id))).collect();
         let mut found = Vec::new();
         for item in store.get_all(wanted).await? {
@@ -181,6 +202,15 @@ async fn not_answered(store: &Store, campaign: CampaignId, place: Option<&str>) 
         vendors,
         next: (end < summaries.len()).then(|| end.to_string()),
     })
+}
+
+/// Whether a recipient was reached, or may have been, and has neither answered nor opted out.
+fn is_silent(status: &RecipientStatus) -> bool {
+    let reached = matches!(
+        status.class,
+        RecipientClass::Accepted | RecipientClass::Delivered | RecipientClass::Unknown
+    );
+    reached && !status.responded && !status.unsubscribed && !status.complained
 }
 
 async fn by_code(store: &Store, place: Option<&str>) -> Result<Stretch, StoreError> {

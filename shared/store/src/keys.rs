@@ -3,7 +3,8 @@
 use domain::delivery::Channel;
 use domain::hash::sha256_hex;
 use domain::suppression::SuppressionId;
-use domain::{CampaignId, ImportId, ProposalId, ResponseId, ScheduleId, SegmentId, TemplateId, UserId, VendorId};
+use domain::verification::Asked;
+use domain::{CampaignId, ExportId, ImportId, ProposalId, ResponseId, ScheduleId, SegmentId, SyncRunId, SyncSourceId, TemplateId, UserId, VendorId, VerificationRunId};
 use jiff::civil::Date;
 use ulid::Ulid;
 
@@ -142,6 +143,38 @@ pub(crate) fn template(id: TemplateId) -> Key {
 
 pub(crate) fn import(id: ImportId) -> Key {
     key(format!("IMPORT#{id}"), "META")
+}
+
+/// What one dry run of an import found.
+pub(crate) fn import_report(id: ImportId, run: Ulid) -> Key {
+    key(format!("IMPORT#{id}"), format!("REPORT#{run}"))
+}
+
+pub(crate) const EXPORTS: &str = "EXPORTS";
+
+pub(crate) fn export(id: ExportId) -> Key {
+    key(format!("EXPORT#{id}"), "META")
+}
+
+pub(crate) const SYNC_SOURCES: &str = "SYNC_SOURCES";
+pub(crate) const SYNC_RUN_PREFIX: &str = "RUN#";
+
+pub(crate) fn sync_source(id: SyncSourceId) -> Key {
+    key(format!("SYNC#{id}"), "META")
+}
+
+pub(crate) fn sync_run(source: SyncSourceId, id: SyncRunId) -> Key {
+    key(sync_source(source).pk, format!("{SYNC_RUN_PREFIX}{id}"))
+}
+
+/// That something had a source read: one item for each thing that may do so once.
+pub(crate) fn sync_trigger(source: SyncSourceId, name: &str) -> Key {
+    key(sync_source(source).pk, format!("TRIGGER#{name}"))
+}
+
+/// Whose a folder of the bucket is.
+pub(crate) fn sync_folder(prefix: &str) -> Key {
+    key(format!("SYNCFOLDER#{prefix}"), "F")
 }
 
 pub(crate) fn response(id: ResponseId) -> Key {
@@ -327,6 +360,31 @@ pub(crate) fn idempotency(scope: &str, client_key: &str) -> Key {
 
 pub(crate) fn vendor_counter(shard: u8) -> Key {
     key("COUNT#VENDORS", format!("SHARD#{shard:02}"))
+}
+
+pub(crate) const VERIFICATION_RUNS: &str = "VERIFICATIONS";
+pub(crate) const VERIFICATION_PAGE_PREFIX: &str = "PAGE#";
+pub(crate) const VERIFICATION_RESULT_PREFIX: &str = "VERIF#";
+
+/// A verification of many vendors.
+pub(crate) fn verification_run(id: VerificationRunId) -> Key {
+    key(format!("VERIFICATION#{id}"), "META")
+}
+
+/// A page of its work.
+pub(crate) fn verification_page(run: VerificationRunId, number: u32) -> Key {
+    key(verification_run(run).pk, format!("{VERIFICATION_PAGE_PREFIX}{number:07}"))
+}
+
+/// An identifier it asks about. Hashed: keys are seen where what they name should not be.
+pub(crate) fn verification_ask(run: VerificationRunId, asked: &Asked) -> Key {
+    let digest = sha256_hex(asked.as_str().as_bytes());
+    key(verification_run(run).pk, format!("ASK#{}#{digest}", asked.kind()))
+}
+
+/// What came of asking about a vendor; among each other by time.
+pub(crate) fn verification_result(vendor: VendorId, at: jiff::Timestamp, entry: Ulid) -> Key {
+    key(format!("VENDOR#{vendor}"), format!("{VERIFICATION_RESULT_PREFIX}{}", by_time(at, entry)))
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 
 use domain::declaration::{Declaration, Response};
 use domain::delivery::{Channel, DeliveryEvent, EventKind};
-use domain::status::{Evidence, StatusEntry};
+use domain::status::{self, Evidence, StatusEntry};
 use domain::{CampaignId, ResponseId, VendorId};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -73,7 +72,8 @@ pub async fn asked(store: &Store, vendor: VendorId, root: CampaignId) -> Result<
     Ok(Some(Asked { chunks, answer }))
 }
 
-/// Applies a vendor's answer to the other codes of its PAN, with an entry in each that names the answer. Repeating it is harmless.
+/// Applies a vendor's answer to the other codes of its PAN, with an entry in each that names the answer. From which day it counts is
+/// told by each code's own history, as for the code that answered. Repeating it is harmless.
 ///
 /// # Errors
 /// When the table cannot be reached, or a vendor keeps changing.
@@ -93,12 +93,6 @@ pub async fn apply_to_pan(store: &Store, vendor: VendorId, root: CampaignId) -> 
         response_id: Some(response.id),
         campaign_id: Some(response.campaign_id),
     };
-    let entry = StatusEntry::new(
-        response.declaration.status,
-        effective_from(&response.declaration, response.submitted_at),
-        response.submitted_at,
-        evidence,
-    );
     let who = response.id.to_string();
     let by = By {
         who: &who,
@@ -106,15 +100,19 @@ pub async fn apply_to_pan(store: &Store, vendor: VendorId, root: CampaignId) -> 
         // The answer names the entry: applied again, it is recognised.
         entry: response.id.ulid(),
     };
-    vendors::share_status(store, &source, &entry, by).await?;
+    vendors::share_with_pan(store, &source, by, |history| {
+        // Looked for by the answer, not by the day: with what came since, the same answer would count from another one.
+        let is_applied = history.iter().any(|entry| entry.evidence == evidence);
+        (!is_applied).then(|| entry_of(&response.declaration, response.submitted_at, history, evidence.clone()))
+    })
+    .await?;
     Ok(())
 }
 
-/// The day a declared class counts from: that of registration, or for want of one that of the answer.
-fn effective_from(declaration: &Declaration, submitted_at: Timestamp) -> Date {
-    declaration
-        .registration_date
-        .unwrap_or_else(|| domain::declaration::indian_date(submitted_at))
+/// What a declaration adds to a history.
+fn entry_of(declaration: &Declaration, submitted_at: Timestamp, history: &[StatusEntry], evidence: Evidence) -> StatusEntry {
+    let from = status::declared_from(declaration, submitted_at, history);
+    StatusEntry::new(declaration.status, from, submitted_at, evidence)
 }
 
 /// What a vendor declared last, in any campaign.
@@ -161,7 +159,6 @@ pub async fn submit(store: &Store, response: &Response, root: CampaignId, chunks
         campaign_id,
         certificate_sha256: None,
     };
-    let history = StatusEntry::new(declaration.status, effective_from(&declaration, submitted_at), submitted_at, evidence);
     let event = DeliveryEvent {
         recipient: vendor_id,
         kind: EventKind::Responded,
@@ -177,7 +174,7 @@ pub async fn submit(store: &Store, response: &Response, root: CampaignId, chunks
         id,
         campaign_id,
         vendor_id,
-        declaration,
+        declaration: declaration.clone(),
         submitted_at,
         source_hash,
     };
@@ -193,6 +190,8 @@ pub async fn submit(store: &Store, response: &Response, root: CampaignId, chunks
     };
     for _ in 0..5 {
         let vendor = vendors::get(store, vendor_id).await?;
+        let history = vendors::status_history(store, vendor_id).await?;
+        let status = entry_of(&declaration, submitted_at, &history, evidence.clone());
         let mut writes = vec![
             // Race: two clicks on *submit*, two people with one link, or a reminder's link and the first one's; the first answer is
             // the answer.
@@ -203,7 +202,7 @@ pub async fn submit(store: &Store, response: &Response, root: CampaignId, chunks
         for chunk in chunks {
             writes.push(crate::chunks::put_event(store, *chunk, event.clone())?);
         }
-        writes.extend(vendors::set_status(store, &vendor, &history, by).await?);
+        writes.extend(vendors::set_status(store, &vendor, &status, by).await?);
         match store.transact(writes).await? {
             Transaction::Committed => return Ok(Submitted::Accepted),
             Transaction::Refused(reasons) if Transaction::failed_at(&reasons, 0) => {

@@ -269,7 +269,7 @@ pub async fn create_batch(store: &Store, vendors: &[NewVendor], by: By<'_>) -> R
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut room = 0;
     for (i, new) in vendors.iter().enumerate() {
-        let needed = writes(store, None, &new.vendor, ChangeKind::Created, by, new.status.as_ref())?.writes.len();
+        let needed = writes_of_new(new);
         // One more for the totals.
         if needed + 1 > room {
             groups.push(Vec::new());
@@ -290,6 +290,11 @@ pub async fn create_batch(store: &Store, vendors: &[NewVendor], by: By<'_>) -> R
     let mut answers: Vec<(usize, Created)> = answers.into_iter().flatten().collect();
     answers.sort_unstable_by_key(|(i, _)| *i);
     Ok(answers.into_iter().map(|(_, created)| created).collect())
+}
+
+/// How many writes a new vendor takes: record, marker, directory, history, what it is found by, and its status.
+fn writes_of_new(new: &NewVendor) -> usize {
+    4 + search::tokens(&new.vendor.profile).len() + usize::from(new.status.is_some())
 }
 
 async fn create_group(store: &Store, vendors: &[NewVendor], mut open: Vec<usize>, shard: u8, by: By<'_>) -> Result<Vec<(usize, Created)>, StoreError> {
@@ -401,17 +406,18 @@ pub async fn find_by_codes(store: &Store, code_keys: &[String]) -> Result<HashMa
 /// # Errors
 /// When the table cannot be read.
 pub async fn list_by_pan(store: &Store, pan: &str) -> Result<Vec<Vendor>, StoreError> {
+    get_many(store, &ids_of_pan(store, pan).await?).await
+}
+
+/// Which vendors have a PAN, as the index knows it.
+pub(crate) async fn ids_of_pan(store: &Store, pan: &str) -> Result<Vec<VendorId>, StoreError> {
     #[derive(Deserialize)]
     struct Keyed {
         gsi2sk: VendorId,
     }
     let partition = keys::pan_index(pan);
     let items = store.list_all_items(Listing::gsi2(&partition)).await?;
-    let ids: Vec<VendorId> = items
-        .into_iter()
-        .map(|item| read::<Keyed>(item).map(|keyed| keyed.gsi2sk))
-        .collect::<Result<_, _>>()?;
-    get_many(store, &ids).await
+    items.into_iter().map(|item| read::<Keyed>(item).map(|keyed| keyed.gsi2sk)).collect()
 }
 
 /// Reads a stored vendor; `None` for a deleted one.
@@ -527,21 +533,37 @@ pub async fn add_status(store: &Store, seen: &Vendor, entry: &StatusEntry, by: B
 /// # Errors
 /// When the table cannot be reached, or a vendor keeps changing.
 pub async fn share_status(store: &Store, source: &Vendor, entry: &StatusEntry, by: By<'_>) -> Result<Vec<VendorId>, StoreError> {
+    share_with_pan(store, source, by, |_| Some(entry.clone())).await
+}
+
+/// Adds to each other vendor of a PAN the entry that `entry_after` makes for its history so far, if any. An entry of the same day
+/// and the same name ([`By::entry`]) is not added again.
+///
+/// # Errors
+/// When the table cannot be reached, or a vendor keeps changing.
+pub(crate) async fn share_with_pan(
+    store: &Store,
+    source: &Vendor,
+    by: By<'_>,
+    entry_after: impl Fn(&[StatusEntry]) -> Option<StatusEntry>,
+) -> Result<Vec<VendorId>, StoreError> {
     let Some(pan) = &source.profile.pan_number else {
         return Ok(Vec::new());
     };
-    let key = |id| keys::vendor_status(id, entry.effective_from, by.entry);
     let mut shared = Vec::new();
     for member in list_by_pan(store, pan.as_str()).await? {
-        if member.id == source.id {
+        // The index may be a moment behind the vendor: one that has another PAN by now is another person.
+        if member.id == source.id || member.profile.pan_number.as_ref() != Some(pan) {
             continue;
         }
         let mut seen = member;
         for attempt in 0_u32.. {
-            if store.get::<StatusEntry>(key(seen.id)).await?.is_some() {
+            let Some(entry) = entry_after(&status_history(store, seen.id).await?) else { break };
+            let key = keys::vendor_status(seen.id, entry.effective_from, by.entry);
+            if store.get::<StatusEntry>(key).await?.is_some() {
                 break;
             }
-            match add_status(store, &seen, entry, by).await {
+            match add_status(store, &seen, &entry, by).await {
                 Ok(_) => {
                     shared.push(seen.id);
                     break;

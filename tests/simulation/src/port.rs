@@ -607,7 +607,7 @@ fn tell(pack: &OutcomePack) -> String {
 }
 
 impl Audience for Port {
-    async fn walk(&self, _: &Filter, place: Option<&str>) -> Result<Stretch, StoreError> {
+    async fn walk(&self, _: &Filter, _: &[Channel], place: Option<&str>) -> Result<Stretch, StoreError> {
         self.call(|world| {
             let (now, size) = (world.now, world.plan.page);
             let mut vendors: Vec<(u64, &Recipient)> = world

@@ -79,6 +79,7 @@ pub(super) fn apply(document: &mut Value, routes: &[&'static Route]) {
         { "name": "vendors", "description": "The vendor master." },
         { "name": "segments", "description": "Saved filters for vendors, for lists, exports and campaigns." },
         { "name": "imports", "description": "Vendors from a CSV file: an upload, a job, and the rows that were handed back." },
+        { "name": "exports", "description": "Vendors as a CSV file or an Excel workbook: a job, and a link to its file." },
         { "name": "templates", "description": "What campaigns say." },
         { "name": "campaigns", "description": "Drafts, execution, progress and the ledger." },
         { "name": "responses", "description": "What vendors answered, and what a person decides about it." },

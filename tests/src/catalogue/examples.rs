@@ -9,7 +9,7 @@ struct Example {
     body: fn() -> Value,
 }
 
-const EXAMPLES: [Example; 5] = [
+const EXAMPLES: [Example; 6] = [
     Example {
         operations: &["auth-login"],
         summary: "The first administrator of a local stack",
@@ -33,6 +33,18 @@ const EXAMPLES: [Example; 5] = [
                 "pan_number": "AAPFU0939F",
                 "udyam_number": "UDYAM-MH-26-0012345",
                 "supplier_type": "manufacturer"
+            })
+        },
+    },
+    Example {
+        operations: &["exports-create"],
+        summary: "The vendors of two states whose status is not known, for Excel",
+        body: || {
+            json!({
+                "format": "xlsx",
+                "filter": { "msme_statuses": ["unknown"], "states": ["Karnataka", "Maharashtra"] },
+                "columns": ["vendor_code", "company_name", "email", "phone_number", "msme_status"],
+                "reveal_identifiers": false
             })
         },
     },

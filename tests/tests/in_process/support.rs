@@ -35,6 +35,10 @@ const BOOTSTRAP_SECRET: &str = "bootstrap";
 const EMAIL_PROVIDERS_SECRET: &str = "email-providers";
 /// Name of the secret of the WhatsApp account.
 const WHATSAPP_SECRET: &str = "whatsapp";
+/// Name of the secret of the account with a provider of verifications.
+const VERIFICATION_SECRET: &str = "verification";
+/// Name of the secret of sync sources.
+const SYNC_SECRET: &str = "sync";
 /// Who becomes the first administrator.
 pub(crate) const BOOTSTRAP_EMAIL: &str = "admin@buyer.example";
 /// The first administrator's initial password.
@@ -86,6 +90,8 @@ impl TestApp {
                 (BOOTSTRAP_SECRET.to_owned(), json!({ "password": BOOTSTRAP_PASSWORD }).to_string()),
                 (EMAIL_PROVIDERS_SECRET.to_owned(), "{}".to_owned()),
                 (WHATSAPP_SECRET.to_owned(), "{}".to_owned()),
+                (SYNC_SECRET.to_owned(), "{}".to_owned()),
+                (VERIFICATION_SECRET.to_owned(), "{}".to_owned()),
             ])),
             messages: Mutex::default(),
             objects: Mutex::default(),
@@ -111,6 +117,7 @@ impl TestApp {
                 "PLAN_QUEUE_URL" => "http://queues.example/000000000000/plan",
                 "EMAIL_QUEUE_URL" => "http://queues.example/000000000000/email",
                 "IMPORT_QUEUE_URL" => "http://queues.example/000000000000/import",
+                "EXPORT_QUEUE_URL" => "http://queues.example/000000000000/export",
                 "WHATSAPP_QUEUE_URL" => "http://queues.example/000000000000/whatsapp",
                 "WHATSAPP_EVENTS_QUEUE_URL" => "http://queues.example/000000000000/whatsapp-events",
                 "DELIVERY_EVENTS_QUEUE_URL" => "http://queues.example/000000000000/delivery-events",
@@ -128,6 +135,12 @@ impl TestApp {
                 "SES_MAX_SEND_RATE" => "14",
                 "EMAIL_PROVIDERS" => "ses",
                 "WHATSAPP_SECRET_ARN" => WHATSAPP_SECRET,
+                "SYNC_SECRETS_ARN" => SYNC_SECRET,
+                "SYNC_QUEUE_URL" => "http://queues.example/000000000000/sync",
+                "VERIFICATION_SECRET_ARN" => VERIFICATION_SECRET,
+                "VERIFICATION_QUEUE_URL" => "http://queues.example/000000000000/verification",
+                // Fast: no test is about waiting for its slot unless it says so.
+                "VERIFICATION_PER_SECOND" => "1000",
                 "SCHEDULE_GROUP_NAME" => "stack",
                 "SCHEDULE_ROLE_ARN" => "arn:aws:iam::000000000000:role/schedule",
                 "SCHEDULE_TARGET_ARN" => "arn:aws:sqs:ap-south-1:000000000000:schedule",
@@ -283,6 +296,16 @@ impl TestApp {
     /// Replaces the secret of the WhatsApp account.
     pub(crate) fn set_whatsapp(&self, secret: &Value) {
         lock(&self.aws.secrets).insert(WHATSAPP_SECRET.to_owned(), secret.to_string());
+    }
+
+    /// Replaces the secret of the account with a provider of verifications.
+    pub(crate) fn set_verification(&self, secret: &Value) {
+        lock(&self.aws.secrets).insert(VERIFICATION_SECRET.to_owned(), secret.to_string());
+    }
+
+    /// Replaces the secret of sync sources.
+    pub(crate) fn set_sync_secrets(&self, secret: &Value) {
+        lock(&self.aws.secrets).insert(SYNC_SECRET.to_owned(), secret.to_string());
     }
 
     /// Takes what was sent to the queue of `queue` so far, oldest first: `MessageBody` and attributes as SQS got them.
@@ -723,6 +746,23 @@ fn object(aws: &FakeAws, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
             objects.insert(key, Object { bytes, content_type });
             let completed = "<CompleteMultipartUploadResult><ETag>0</ETag></CompleteMultipartUploadResult>";
             ([("content-type", "application/xml")], completed).into_response()
+        }
+        Method::PUT if !header("x-amz-copy-source").is_empty() => {
+            let source = objects.get(&format!("/{}", header("x-amz-copy-source"))).cloned();
+            let condition = header("x-amz-copy-source-if-match");
+            let refused = |status, code: &str| {
+                let error = format!("<Error><Code>{code}</Code></Error>");
+                (status, [("content-type", "application/xml")], error).into_response()
+            };
+            match source {
+                None => refused(StatusCode::NOT_FOUND, "NoSuchKey"),
+                Some(_) if !condition.is_empty() && condition != "\"0\"" => refused(StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
+                Some(object) => {
+                    objects.insert(key, object);
+                    let copied = "<CopyObjectResult><ETag>0</ETag></CopyObjectResult>";
+                    ([("content-type", "application/xml")], copied).into_response()
+                }
+            }
         }
         Method::PUT => {
             let part = query.split('&').find_map(|part| part.strip_prefix("partNumber="));

@@ -336,7 +336,15 @@ impl Findings {
         let parts = given.iter().flat_map(|text| split(text, |c: char| matches!(c, ',' | ';' | '/')));
         let parts = parts.filter(|part| !is_none(part)).collect();
         let gstins = self.several(("gst_number", "gstin_dropped", MAX_GSTINS), parts, Gstin::parse, |error| error.code());
-        gstins.into_iter().map(|gstin| self.accept("gst_number", gstin)).collect()
+        let gstins: Vec<Gstin> = gstins.into_iter().map(|gstin| self.accept("gst_number", gstin)).collect();
+        for gstin in &gstins {
+            // Other characters are issued, but a typing error that the check character confirms is likelier.
+            if gstin.form() == GstinForm::Normal && !gstin.as_str()[13..].starts_with('Z') {
+                let message = format!("{gstin} has no Z before its last character, as ordinary GSTINs do: compare it with the registration");
+                self.warn("gst_number", "gstin_fourteenth_character", message);
+            }
+        }
+        gstins
     }
 
     fn pan_number(&mut self, given: Option<String>, gstins: &[Gstin]) -> Option<Pan> {

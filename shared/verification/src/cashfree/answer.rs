@@ -6,13 +6,13 @@
 
 use domain::declaration::Activity;
 use domain::identifiers::{Gstin, Pan};
+use domain::verification::{
+    self as register, Asked, Classification, EnterpriseType, Facts, Kind, Next, Outcome, Standing, Verification, VerificationRequest, parse_date,
+};
 use outbound::https::NoAnswer;
 use serde_json::Value;
 
 use super::PROVIDER;
-use crate::compare;
-use crate::facts::{Classification, EnterpriseType, Facts, Standing, parse_date};
-use crate::outcome::{Asked, Kind, Next, Outcome, Verification, VerificationRequest};
 
 /// Classifies an answer: HTTP status, the wait it asks for, and the body.
 pub fn answered(request: &VerificationRequest, status: u16, retry_after_secs: Option<u32>, body: &[u8]) -> Verification {
@@ -85,7 +85,7 @@ impl Finding {
 }
 
 fn verification(request: &VerificationRequest, finding: Finding) -> Verification {
-    let mismatches = finding.facts.as_ref().map(compare::within).unwrap_or_default();
+    let mismatches = finding.facts.as_ref().map(register::within).unwrap_or_default();
     Verification {
         kind: request.asked.kind(),
         asked: request.asked.clone(),

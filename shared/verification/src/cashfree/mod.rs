@@ -10,19 +10,19 @@
 //! 422, 429, 500 or 502; 429 comes with the headers of <https://www.cashfree.com/docs/api-reference/rate-limits>.
 //!
 //! Left out: `x-cf-signature`, which Cashfree wants from accounts that have no fixed address to call from. Such an account is answered
-//! with 403, which is [`Outcome::Auth`](crate::Outcome::Auth) with its code.
+//! with 403, which is [`Outcome::Auth`](domain::verification::Outcome::Auth) with its code.
 
 mod answer;
 
 use std::fmt;
 
+use domain::verification::{Asked, Kind, Verification, VerificationRequest};
 use futures::future::BoxFuture;
 use outbound::https::{Answer, Https};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use crate::Verifier;
-use crate::outcome::{Asked, Kind, Verification, VerificationRequest};
 
 pub use answer::{answered, unanswered};
 

@@ -1,9 +1,9 @@
 use domain::identifiers::{Gstin, Udyam};
+use domain::verification::{Field, OurRecord};
 use jiff::civil::date;
 use serde_json::json;
 
 use super::*;
-use crate::compare::{Field, OurRecord};
 
 const UDYAM: &str = "UDYAM-UP-43-1234567";
 const GSTIN: &str = "27AAPFU0939F1ZV";

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use domain::identifiers::{Gstin, Pan, Udyam};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::compare::{self, Mismatch, OurRecord};
-use crate::facts::Facts;
+use super::compare::{self, Mismatch, OurRecord};
+use super::facts::Facts;
+use crate::identifiers::{Gstin, Pan, Udyam};
 
 /// Which register is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = VerificationKind)]
 pub enum Kind {
     /// The Udyam register of enterprises.
     Udyam,
@@ -112,8 +114,9 @@ pub struct VerificationRequest {
 }
 
 /// What came of asking. There are these eight, and no other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = VerificationOutcome)]
 pub enum Outcome {
     /// The register has it, in force, and nothing compared differs.
     Verified,

@@ -1,12 +1,14 @@
 //! What a register says.
 
-use domain::declaration::Activity;
-use domain::identifiers::Pan;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::declaration::Activity;
+use crate::identifiers::Pan;
 
 /// The class of an enterprise in the Udyam register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EnterpriseType {
     /// Micro.
@@ -39,8 +41,9 @@ impl EnterpriseType {
 }
 
 /// Whether a registration is in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RegisterStanding)]
 pub enum Standing {
     /// In force.
     Active,
@@ -68,7 +71,8 @@ impl Standing {
 }
 
 /// One year's classification of an enterprise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RegisterClassification)]
 pub struct Classification {
     /// The year as the register writes it, `2024-25`.
     pub year: String,

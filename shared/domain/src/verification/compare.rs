@@ -1,16 +1,18 @@
 //! What the register says, held against what we have.
 
-use domain::declaration::Activity;
-use domain::identifiers::{Pan, PanHolder};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::facts::{EnterpriseType, Facts, Standing};
-use crate::names::{SIMILAR_PERCENT, similarity_percent};
+use super::facts::{EnterpriseType, Facts, Standing};
+use super::names::{SIMILAR_PERCENT, similarity_percent};
+use crate::declaration::Activity;
+use crate::identifiers::{Pan, PanHolder};
 
 /// What can differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = VerificationField)]
 pub enum Field {
     /// The registration is no longer in force.
     Standing,
@@ -29,7 +31,8 @@ pub enum Field {
 }
 
 /// One difference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = VerificationMismatch)]
 pub struct Mismatch {
     /// What differs.
     pub field: Field,
@@ -87,7 +90,7 @@ pub fn compare(facts: &Facts, record: &OurRecord) -> Vec<Mismatch> {
 }
 
 /// What is wrong with the facts themselves, whoever the vendor is.
-pub(crate) fn within(facts: &Facts) -> Vec<Mismatch> {
+pub fn within(facts: &Facts) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     if facts.standing != Standing::Active {
         mismatches.push(mismatch(Field::Standing, Standing::Active.as_str(), facts.standing.as_str()));

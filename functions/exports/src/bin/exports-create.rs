@@ -1,0 +1,5 @@
+//! Wiring of `exports-create`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&exports::create::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `exports-get`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&exports::get::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `exports-list`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&exports::list::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `imports-analyse`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&imports::analyse::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `imports-cancel`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&imports::cancel::ROUTE)
+}

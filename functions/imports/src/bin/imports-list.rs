@@ -1,0 +1,5 @@
+//! Wiring of `imports-list`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&imports::list::ROUTE)
+}

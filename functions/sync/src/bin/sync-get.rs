@@ -1,0 +1,5 @@
+//! Wiring of `sync-get`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&sync::get::ROUTE)
+}

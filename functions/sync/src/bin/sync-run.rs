@@ -1,0 +1,5 @@
+//! Wiring of `sync-run`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&sync::run::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `sync-update`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&sync::update::ROUTE)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `verifications-cancel`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&verifications::cancel::ROUTE)
+}

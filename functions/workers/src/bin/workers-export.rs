@@ -1,0 +1,5 @@
+//! Wiring of `workers-export`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_queue(&workers::export::WORKER)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `workers-sync`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_queue(&workers::sync::WORKER)
+}

@@ -1,0 +1,5 @@
+//! Wiring of `workers-verification`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_queue(&workers::verification::WORKER)
+}

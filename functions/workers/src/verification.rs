@@ -1,0 +1,611 @@
+//! `workers-verification`: has a provider ask the registers about vendors' identifiers.
+//!
+//! A run is cut into pages of fifty vendors. A few pages are worked on at a time; each, when done, hands out the one after it, so that
+//! a long run neither floods the queue nor stands in the way of another. Every message may come twice and at any time:
+//!
+//! - what a page holds is decided once, and it is counted once ([`store::verifications::close_page`]);
+//! - that an identifier is asked about is written down before the provider hears of it ([`store::verifications::claim`]), in one
+//!   transaction with a look at the run: nothing is asked twice by accident, and nothing after a cancellation;
+//! - an answer is written down before anything follows from it, and what follows can be repeated.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use domain::VendorId;
+use domain::vendor_record::Vendor;
+use domain::verification::{Asked, Next, Outcome, Verification, VerificationRequest, VerificationResult, identifiers_of, status_entries};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use outbound::https::Https;
+use runtime::{App, Message, Metrics, Outgoing, RecordError, Var, Worker};
+use store::gcra::{self, Rate, Reservation};
+use store::vendors::By;
+use store::verifications::{self as runs, Ask, AskState, Attempt, Claim, Counts, PAGE_VENDORS, Run, RunState, WorkPage};
+use store::{Store, StoreError};
+use verification::{Cashfree, CashfreeCredentials, Verifier, cashfree};
+use verifications::{Task, VerificationMessage, has_identifiers};
+
+use crate::each::each;
+
+/// The worker.
+pub static WORKER: Worker = Worker {
+    name: "workers-verification",
+    needs: &[
+        Var::TableName,
+        Var::VerificationQueueUrl,
+        Var::VerificationSecretArn,
+        Var::VerificationPerSecond,
+    ],
+    handler: |app, messages| Box::pin(each(messages, move |message| handle(app, message))),
+};
+
+/// Pages of a run worked on at a time.
+const LANES: u32 = 4;
+
+/// Questions of a page under way at a time.
+const AT_ONCE: usize = 8;
+
+/// How often an identifier is asked about, at most.
+const MAX_ATTEMPTS: u32 = 5;
+
+// The function may run for 90 s: what begins before this waits 10 s for its slot, 25 s for its answer, and is stored.
+const BUDGET: Duration = Duration::from_secs(35);
+
+/// The registers behind the provider often need ten seconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How far ahead a slot may be to be waited for; beyond it the page comes back later.
+const PACE_HORIZON: Duration = Duration::from_secs(10);
+
+/// After this long without an answer whoever asked is dead: longer than the function may run.
+const LOST_AFTER: SignedDuration = SignedDuration::from_secs(120);
+
+/// Seconds before the first repetition, doubled with each.
+const BACKOFF_SECS: u32 = 5;
+
+/// The longest SQS keeps a message back.
+const MAX_DELAY_SECS: u32 = 900;
+
+async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
+    let VerificationMessage { run_id, task } = message.json()?;
+    let run = runs::get(app.store()?, run_id).await?;
+    let work = Work {
+        app,
+        store: app.store()?,
+        run: &run,
+        correlation_id: &message.correlation_id,
+        deadline: Instant::now() + BUDGET,
+    };
+    match task {
+        Task::Plan => work.plan().await,
+        Task::Page { number } => work.page(number).await,
+    }
+}
+
+/// A message being worked on.
+struct Work<'a> {
+    app: &'a App,
+    store: &'a Store,
+    run: &'a Run,
+    correlation_id: &'a str,
+    deadline: Instant,
+}
+
+impl Work<'_> {
+    async fn send(&self, task: Task, delay_secs: u32) -> Result<(), RecordError> {
+        let run_id = self.run.id;
+        let message = Outgoing {
+            body: VerificationMessage { run_id, task },
+            delay_secs: i32::try_from(delay_secs.min(MAX_DELAY_SECS)).unwrap_or_default(),
+        };
+        let tenant = run_id.to_string();
+        runtime::send_as(self.app, Var::VerificationQueueUrl, self.correlation_id, Some(&tenant), &[message]).await
+    }
+
+    /// Cuts the run into pages and hands out the first.
+    async fn plan(&self) -> Result<(), RecordError> {
+        if self.run.state != RunState::Running {
+            return Ok(());
+        }
+        let pages = match self.run.pages {
+            Some(pages) => pages,
+            None => match self.write_pages().await? {
+                Some(pages) => pages,
+                None => return self.send(Task::Plan, 0).await,
+            },
+        };
+        for number in 1..=LANES.min(pages) {
+            self.send(Task::Page { number }, 0).await?;
+        }
+        if pages == 0 {
+            runs::complete(self.store, self.run.id, self.app.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the pages after those that are there, in order of the vendors' ids; `None` when there was no time for all of them.
+    async fn write_pages(&self) -> Result<Option<u32>, RecordError> {
+        let filter = self.run.scope.filter.clone().unwrap_or_default();
+        let entries = store::directory::entries(self.store, &filter).await?;
+        let with = entries.iter().filter(|entry| has_identifiers(entry, &self.run.kinds));
+        let mut ids: Vec<VendorId> = with.map(|entry| entry.id).collect();
+        ids.sort_unstable();
+        drop(entries);
+        let mut last = runs::last_page(self.store, self.run.id).await?;
+        loop {
+            let number = last.as_ref().map_or(0, |page| page.number);
+            let after = last.as_ref().and_then(|page| page.vendor_ids.last());
+            let begin = after.map_or(0, |after| ids.partition_point(|id| id <= after));
+            let vendor_ids: Vec<VendorId> = ids[begin..].iter().take(PAGE_VENDORS).copied().collect();
+            if vendor_ids.is_empty() {
+                runs::set_pages(self.store, self.run.id, number).await?;
+                return Ok(Some(number));
+            }
+            if Instant::now() > self.deadline {
+                return Ok(None);
+            }
+            let page = WorkPage {
+                number: number + 1,
+                vendor_ids,
+                done_at: None,
+                passed_on: false,
+            };
+            last = Some(runs::put_page(self.store, self.run.id, page, self.app.now()).await?);
+        }
+    }
+
+    /// Takes a page as far as it goes now.
+    async fn page(&self, number: u32) -> Result<(), RecordError> {
+        let page = runs::get_page(self.store, self.run.id, number).await?;
+        if page.done_at.is_some() {
+            // Again, after a crash between the end of this page and the next message; or merely delivered twice.
+            return if page.passed_on { Ok(()) } else { self.pass_on(number).await };
+        }
+        let pass = self.ask_all(&page).await?;
+        if let Some(reason) = &pass.halt {
+            let reason = halted_because(reason);
+            if runs::stop(self.store, self.run.id, RunState::Halted, Some(&reason), self.app.now()).await? {
+                tracing::warn!(correlation_id = self.correlation_id, run_id = %self.run.id, reason, "verification halted");
+            }
+        }
+        if let Some(delay_secs) = pass.later
+            && !pass.is_over
+        {
+            // A new message instead of a failure: waiting must not use up the receive count.
+            return self.send(Task::Page { number }, delay_secs).await;
+        }
+        let now = self.app.now();
+        if runs::close_page(self.store, self.run.id, number, &pass.counts, now).await? {
+            self.count(&pass.counts);
+            self.pass_on(number).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands out the page that this lane comes to next, and ends the run after the last.
+    async fn pass_on(&self, number: u32) -> Result<(), RecordError> {
+        let run = runs::get(self.store, self.run.id).await?;
+        let next = number + LANES;
+        if run.state == RunState::Running && run.pages.is_none_or(|pages| next <= pages) {
+            self.send(Task::Page { number: next }, 0).await?;
+        }
+        runs::set_passed_on(self.store, run.id, number).await?;
+        if runs::complete(self.store, run.id, self.app.now()).await? {
+            tracing::info!(correlation_id = self.correlation_id, run_id = %run.id, "verification over");
+        }
+        Ok(())
+    }
+
+    fn count(&self, counts: &Counts) {
+        let of = |outcome: Outcome| counts.outcomes.get(&outcome).copied().unwrap_or(0);
+        let inconclusive = counts.outcomes.iter().filter(|(outcome, _)| !outcome.is_conclusive());
+        Metrics {
+            stage: &self.app.config().stage,
+            properties: &[("run_id", self.run.id.to_string())],
+            counts: &[
+                ("VerificationRequests", counts.requests),
+                ("VerificationsVerified", of(Outcome::Verified)),
+                ("VerificationsMismatched", of(Outcome::Mismatch)),
+                ("VerificationsNotFound", of(Outcome::NotFound)),
+                ("VerificationsInconclusive", inconclusive.map(|(_, count)| count).sum()),
+            ],
+        }
+        .emit(self.app.now());
+    }
+
+    /// Asks about every identifier of a page's vendors that nobody has asked about yet, and stores what came of all of them.
+    async fn ask_all(&self, page: &WorkPage) -> Result<Pass, RecordError> {
+        let mut pass = Pass {
+            counts: Counts {
+                vendors: u32::try_from(page.vendor_ids.len()).unwrap_or(u32::MAX),
+                ..Counts::default()
+            },
+            halt: None,
+            later: None,
+            is_over: self.run.state != RunState::Running,
+        };
+        let vendors = store::vendors::get_many(self.store, &page.vendor_ids).await?;
+        let mut bearers: HashMap<Asked, Vec<&Vendor>> = HashMap::new();
+        let mut identifiers = Vec::new();
+        for vendor in &vendors {
+            for asked in identifiers_of(&vendor.profile, &self.run.kinds) {
+                let of_it = bearers.entry(asked.clone()).or_default();
+                if of_it.is_empty() {
+                    identifiers.push(asked);
+                }
+                of_it.push(vendor);
+            }
+        }
+        let known = runs::asks(self.store, self.run.id, &identifiers).await?;
+        let mut known: HashMap<Asked, Ask> = known.into_iter().map(|ask| (ask.asked.clone(), ask)).collect();
+        let verifier = self.verifier().await?;
+        if verifier.is_none() && !pass.is_over {
+            pass.halt = Some("not_set_up".to_owned());
+            pass.is_over = true;
+        }
+        let asking = Asking {
+            work: self,
+            page: page.number,
+            verifier: verifier.filter(|_| !pass.is_over),
+            halt: OnceLock::new(),
+            is_over: AtomicBool::new(pass.is_over),
+        };
+        let questions: Vec<(Asked, Option<Ask>)> = identifiers
+            .into_iter()
+            .map(|asked| {
+                let seen = known.remove(&asked);
+                (asked, seen)
+            })
+            .collect();
+        let bearers = &bearers;
+        let asking = &asking;
+        let answered = stream::iter(questions)
+            .map(|(asked, seen)| async move {
+                let standing = asking.ask(&asked, seen).await?;
+                let mut outcomes = Vec::new();
+                if let Standing::Settled(ask) = &standing {
+                    for vendor in bearers.get(&asked).into_iter().flatten() {
+                        outcomes.extend(self.keep(vendor, ask).await?);
+                    }
+                }
+                Ok::<_, RecordError>((standing, outcomes))
+            })
+            .buffer_unordered(AT_ONCE);
+        let answered: Vec<(Standing, Vec<Outcome>)> = answered.try_collect().await?;
+        for (standing, outcomes) in answered {
+            for outcome in outcomes {
+                *pass.counts.outcomes.entry(outcome).or_default() += 1;
+            }
+            match standing {
+                Standing::Settled(ask) => pass.count(&ask, page.number),
+                Standing::Later { ask, delay_secs } => {
+                    if let Some(ask) = &ask {
+                        pass.count(ask, page.number);
+                    }
+                    pass.later = Some(pass.later.map_or(delay_secs, |other| other.min(delay_secs)));
+                }
+                Standing::NotAsked => {}
+            }
+        }
+        pass.is_over |= asking.is_over();
+        pass.halt = pass.halt.or_else(|| asking.halt.get().cloned());
+        Ok(pass)
+    }
+
+    /// Adds what came of an identifier to a vendor's history, and to its statuses what follows.
+    async fn keep(&self, vendor: &Vendor, ask: &Ask) -> Result<Option<Outcome>, RecordError> {
+        let (Some(answer), Some(last)) = (&ask.answer, ask.attempts.last()) else {
+            return Ok(None);
+        };
+        let result = VerificationResult::of(vendor, answer.clone(), self.run.id, last.at, ask.count());
+        let result = runs::add_result(self.store, vendor.id, ask.entry, result).await?;
+        self.add_statuses(vendor, &result, ask).await?;
+        Ok(Some(result.outcome))
+    }
+
+    /// Adds the register's classes to a vendor's dated statuses, those that are not there yet.
+    async fn add_statuses(&self, vendor: &Vendor, result: &VerificationResult, ask: &Ask) -> Result<(), RecordError> {
+        let entries = status_entries(result);
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let who = self.run.id.to_string();
+        let mut seen = vendor.clone();
+        for entry in entries {
+            for attempt in 0_u32.. {
+                let history = store::vendors::status_history(self.store, seen.id).await?;
+                let is_known = history.iter().any(|known| {
+                    known.rank() == entry.rank()
+                        && (known.status, known.effective_from, known.effective_to, known.class_rule)
+                            == (entry.status, entry.effective_from, entry.effective_to, entry.class_rule)
+                });
+                if is_known {
+                    break;
+                }
+                let by = By {
+                    who: &who,
+                    at: self.app.now(),
+                    entry: ask.entry,
+                };
+                match store::vendors::add_status(self.store, &seen, &entry, by).await {
+                    Ok(now) => {
+                        seen = now;
+                        break;
+                    }
+                    // Changed between the read and the write: look again.
+                    Err(StoreError::Conflict(_)) if attempt < 5 => match store::vendors::get(self.store, seen.id).await {
+                        Ok(now) => seen = now,
+                        Err(StoreError::NotFound) => return Ok(()),
+                        Err(error) => return Err(error.into()),
+                    },
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The provider; `None` when the account was taken away since the run began.
+    async fn verifier(&self) -> Result<Option<Cashfree>, RecordError> {
+        let account = self
+            .app
+            .verification_account()
+            .await
+            .map_err(|error| format!("the secret of the provider of verifications: {error:?}"))?;
+        let Some((id, secret)) = account.credentials().filter(|_| account.provider() == cashfree::PROVIDER) else {
+            return Ok(None);
+        };
+        let credentials = CashfreeCredentials {
+            client_id: id.into(),
+            client_secret: secret.into(),
+        };
+        let url = account.url().unwrap_or(cashfree::CASHFREE_URL);
+        Ok(Some(Cashfree::new(Https::new(ANSWER_TIMEOUT)?, url, credentials)))
+    }
+}
+
+/// What came of one pass over a page.
+struct Pass {
+    counts: Counts,
+    /// Why nothing more should be asked.
+    halt: Option<String>,
+    /// In how many seconds there is more to do.
+    later: Option<u32>,
+    /// The run is over: nothing more is asked, whatever is left.
+    is_over: bool,
+}
+
+impl Pass {
+    /// Counts the requests about an identifier, with the page that came to it first.
+    fn count(&mut self, ask: &Ask, page: u32) {
+        if ask.page == page {
+            self.counts.requests += ask.count();
+            self.counts.retries += ask.count().saturating_sub(1);
+        }
+    }
+}
+
+/// Where an identifier stands after a pass.
+enum Standing {
+    /// There is an answer, or asking was given up.
+    Settled(Ask),
+    /// To be looked at again.
+    Later {
+        /// What is known of it.
+        ask: Option<Ask>,
+        /// In how many seconds.
+        delay_secs: u32,
+    },
+    /// The run is over.
+    NotAsked,
+}
+
+/// A pass over the identifiers of a page.
+struct Asking<'a> {
+    work: &'a Work<'a>,
+    page: u32,
+    /// None where nothing may be asked.
+    verifier: Option<Cashfree>,
+    halt: OnceLock<String>,
+    is_over: AtomicBool,
+}
+
+impl Asking<'_> {
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Asks about an identifier, if it is its time.
+    async fn ask(&self, asked: &Asked, seen: Option<Ask>) -> Result<Standing, RecordError> {
+        let now = self.work.app.now();
+        let later = |ask: Option<Ask>, until: Timestamp| {
+            let secs = until.duration_since(now).as_secs().max(0) + 1;
+            let delay_secs = u32::try_from(secs).unwrap_or(MAX_DELAY_SECS);
+            Ok(Standing::Later { ask, delay_secs })
+        };
+        if let Some(ask) = &seen {
+            let last = ask.attempts.last().map_or(now, |last| last.at);
+            match ask.state {
+                AskState::Settled => return Ok(Standing::Settled(ask.clone())),
+                // Over, with this left as it is: nobody will ask again.
+                _ if self.is_over() => return Ok(Standing::Later { ask: seen, delay_secs: 0 }),
+                AskState::Asking if now < last + LOST_AFTER => return later(seen, last + LOST_AFTER),
+                AskState::Waiting if ask.not_before.is_some_and(|at| now < at) => {
+                    let at = ask.not_before.unwrap_or(now);
+                    return later(seen, at);
+                }
+                AskState::Asking | AskState::Waiting => {}
+            }
+        }
+        let Some(verifier) = self.verifier.as_ref().filter(|_| !self.is_over()) else {
+            return Ok(Standing::NotAsked);
+        };
+        if Instant::now() > self.work.deadline {
+            return Ok(Standing::Later { ask: seen, delay_secs: 0 });
+        }
+        if let Some(ask) = seen.as_ref().filter(|ask| ask.count() >= MAX_ATTEMPTS) {
+            return self.give_up(verifier, ask.clone()).await;
+        }
+        match self.slot(verifier).await? {
+            Reservation::After(micros) => tokio::time::sleep(Duration::from_micros(u64::try_from(micros).unwrap_or(0))).await,
+            Reservation::Refused(micros) => {
+                // Nobody knows how many others wait as well: not all of them should come back at once.
+                let secs = u32::try_from(micros / 1_000_000).unwrap_or(MAX_DELAY_SECS);
+                let delay_secs = secs + 1 + random_below(self.work.app, 10);
+                return Ok(Standing::Later { ask: seen, delay_secs });
+            }
+        }
+        // Somebody else's answer may have ended the run while this one waited.
+        if self.is_over() {
+            return Ok(Standing::NotAsked);
+        }
+        self.ask_now(verifier, asked, seen).await
+    }
+
+    async fn slot(&self, verifier: &Cashfree) -> Result<Reservation, RecordError> {
+        let app = self.work.app;
+        let per_second = i64::from(app.config().number(Var::VerificationPerSecond)?);
+        let name = format!("verification:{}", verifier.provider());
+        let rate = Rate {
+            name: &name,
+            unit_micros: 1_000_000 / per_second,
+            horizon_micros: i64::try_from(PACE_HORIZON.as_micros()).unwrap_or(i64::MAX),
+        };
+        Ok(gcra::reserve(self.work.store, rate, 1, app.now()).await?)
+    }
+
+    async fn ask_now(&self, verifier: &Cashfree, asked: &Asked, seen: Option<Ask>) -> Result<Standing, RecordError> {
+        let Work { app, store, run, .. } = self.work;
+        let now = app.now();
+        let request_id = app.new_ulid().to_string();
+        let mut ask = seen.clone().unwrap_or_else(|| Ask {
+            asked: asked.clone(),
+            page: self.page,
+            entry: app.new_ulid(),
+            state: AskState::Asking,
+            attempts: Vec::new(),
+            not_before: None,
+            answer: None,
+        });
+        if let Some(lost) = ask.attempts.last_mut().filter(|_| ask.state == AskState::Asking) {
+            lost.outcome = Some(Outcome::Timeout);
+            lost.reason = Some(LOST.to_owned());
+        }
+        ask.state = AskState::Asking;
+        ask.not_before = None;
+        ask.attempts.push(Attempt {
+            at: now,
+            request_id: request_id.clone(),
+            outcome: None,
+            reason: None,
+        });
+        match runs::claim(store, run.id, seen.as_ref(), &ask, now).await? {
+            Claim::Won => {}
+            Claim::Lost => return Ok(Standing::Later { ask: None, delay_secs: 2 }),
+            Claim::RunOver => {
+                self.is_over.store(true, Ordering::Relaxed);
+                return Ok(Standing::NotAsked);
+            }
+        }
+        let request = VerificationRequest {
+            id: request_id.parse()?,
+            asked: asked.clone(),
+        };
+        let answer = verifier.verify(&request).await;
+        if answer.halts_run() {
+            self.halt.get_or_init(|| answer.reason.clone());
+            self.is_over.store(true, Ordering::Relaxed);
+        }
+        self.write_down(ask, answer).await
+    }
+
+    /// Writes down an answer, or when to ask again.
+    async fn write_down(&self, mut ask: Ask, answer: Verification) -> Result<Standing, RecordError> {
+        let Work { app, store, run, .. } = self.work;
+        let now = app.now();
+        if let Some(last) = ask.attempts.last_mut() {
+            last.outcome = Some(answer.outcome);
+            last.reason = Some(answer.reason.clone());
+            // The answer's time is the result's.
+            last.at = now;
+        }
+        let mut delay_secs = 0;
+        if answer.is_retryable() && ask.count() < MAX_ATTEMPTS {
+            delay_secs = backoff(app, ask.count(), answer.retry_after_secs);
+            ask.state = AskState::Waiting;
+            ask.not_before = Some(now + SignedDuration::from_secs(i64::from(delay_secs)));
+        } else {
+            ask.state = AskState::Settled;
+            ask.answer = Some(answer);
+        }
+        if !runs::settle(store, run.id, &ask, now).await? {
+            return Ok(Standing::Later { ask: None, delay_secs: 2 });
+        }
+        Ok(match ask.state {
+            AskState::Settled => Standing::Settled(ask),
+            AskState::Asking | AskState::Waiting => Standing::Later {
+                ask: Some(ask),
+                delay_secs: delay_secs + 1,
+            },
+        })
+    }
+
+    /// Ends an identifier whose last question was never answered.
+    async fn give_up(&self, verifier: &Cashfree, ask: Ask) -> Result<Standing, RecordError> {
+        let answer = Verification {
+            kind: ask.asked.kind(),
+            asked: ask.asked.clone(),
+            outcome: Outcome::Timeout,
+            reason: LOST.to_owned(),
+            facts: None,
+            mismatches: Vec::new(),
+            provider: verifier.provider().to_owned(),
+            reference: None,
+            next: Next::Keep,
+            retry_after_secs: None,
+        };
+        self.write_down(ask, answer).await
+    }
+}
+
+/// The reason of a question whose asker died.
+const LOST: &str = "worker:answer_lost";
+
+/// What a user is told of the provider's reason.
+fn halted_because(reason: &str) -> String {
+    let what_to_do = match reason {
+        "not_set_up" => "the provider's account is no longer set up: fill in its secret, then start another run",
+        reason if reason.ends_with(":insufficient_balance") => "the account has no money left: recharge it, then start another run",
+        reason if reason.ends_with(":another_identifier") => {
+            "the provider answered with another identifier than was asked, as it does for keys that are not active: activate them, then start another run"
+        }
+        reason if reason.ends_with(":not_enabled") => "the account is not enabled for this: have the provider enable it, then start another run",
+        _ => "the provider refuses the account: check its keys and allowed addresses, then start another run",
+    };
+    format!("{reason}: {what_to_do}")
+}
+
+/// Exponential backoff with full jitter, and never sooner than the provider wants.
+fn backoff(app: &App, attempts: u32, retry_after_secs: Option<u32>) -> u32 {
+    let most = BACKOFF_SECS.saturating_mul(1 << attempts.min(7)).min(MAX_DELAY_SECS);
+    let jittered = 1 + random_below(app, most);
+    jittered.max(retry_after_secs.unwrap_or(0))
+}
+
+fn random_below(app: &App, limit: u32) -> u32 {
+    let [a, b, c, d, ..] = app.random_secret();
+    u32::from_le_bytes([a, b, c, d]) % limit.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_told_what_to_do_about_every_reason() {
+        assert!(halted_because("cashfree:insufficient_balance").contains("recharge"));
+        assert!(halted_because("cashfree:authentication_failed").contains("keys"));
+    }
+}
