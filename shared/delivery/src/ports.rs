@@ -30,6 +30,15 @@ pub(crate) async fn find(ports: &impl Ports, id: CampaignId) -> Result<Option<Ca
     }
 }
 
+/// The campaign with its chunks' summaries; `None` as in [`find`].
+pub(crate) async fn find_with_chunks(ports: &impl Ports, id: CampaignId) -> Result<Option<(Campaign, Vec<ChunkSummary>)>, Error> {
+    match ports.progress(id).await {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Time and chance.
 pub trait Clock {
     /// The time.
@@ -73,6 +82,9 @@ pub trait Table {
 
     /// [`store::chunks::summaries`].
     fn summaries(&self, id: CampaignId) -> impl Future<Output = Result<Vec<ChunkSummary>, StoreError>> + Send;
+
+    /// [`store::chunks::progress`].
+    fn progress(&self, id: CampaignId) -> impl Future<Output = Result<(Campaign, Vec<ChunkSummary>), StoreError>> + Send;
 
     /// [`store::chunks::claim`].
     fn claim(&self, chunk: ChunkRef, token: Ulid, until: Timestamp) -> impl Future<Output = Result<Claim, StoreError>> + Send;

@@ -109,6 +109,10 @@ impl Table for Live<'_> {
         chunks::summaries(self.store, id).await
     }
 
+    async fn progress(&self, id: CampaignId) -> Result<(Campaign, Vec<ChunkSummary>), StoreError> {
+        chunks::progress(self.store, id).await
+    }
+
     async fn claim(&self, chunk: ChunkRef, token: Ulid, until: Timestamp) -> Result<Claim, StoreError> {
         chunks::claim(self.store, chunk, token, until, self.app.now()).await
     }

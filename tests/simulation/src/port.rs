@@ -426,6 +426,12 @@ impl Table for Port {
         .await
     }
 
+    async fn progress(&self, id: CampaignId) -> Result<(Campaign, Vec<ChunkSummary>), StoreError> {
+        // A query gives no picture of one moment: the campaign is on its first page, chunks may be on later ones.
+        let campaign = self.campaign(id).await?;
+        Ok((campaign, self.summaries(id).await?))
+    }
+
     async fn claim(&self, chunk: ChunkRef, token: Ulid, until: Timestamp) -> Result<Claim, StoreError> {
         let (now, run) = (self.now(), self.run);
         let standing = match self.call(|world| world.table.try_claim(chunk, token, until, now, None)).await? {
