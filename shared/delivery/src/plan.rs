@@ -104,8 +104,12 @@ async fn finish(ports: &impl Ports, campaign: &Campaign) -> Result<(), Error> {
         };
     }
     ports.finish_plan(campaign.id, chunks, targeted).await?;
-    // The last chunk may have been closed before the plan was complete: nobody else would look again.
-    advance(ports, campaign.id).await
+    // The last chunk may have been closed before the plan was complete: nobody else would look again. Of one that was open then, the
+    // stream tells the aggregator after we have written, or, should we have stood still for so long, the reconciler looks.
+    if summaries.iter().all(|chunk| chunk.state == ChunkState::Closed) {
+        advance(ports, campaign.id).await?;
+    }
+    Ok(())
 }
 
 /// Cuts a batch into chunks numbered after `after`.

@@ -358,12 +358,23 @@ impl Table for Port {
     async fn finish_plan(&self, id: CampaignId, chunks: u32, targeted: u32) -> Result<(), StoreError> {
         let now = self.now();
         let run = self.run;
-        self.settle(|world| {
-            world.table.set_planned(id, chunks, targeted, now)?;
-            world.say(|| format!("[{run}] {id} planned: {targeted} in {chunks} chunks"));
-            Ok(())
-        })
-        .await?;
+        for sending in [true, false] {
+            let planned = self
+                .call(|world| {
+                    world.table.set_planned(id, chunks, targeted, now, sending)?;
+                    world.say(|| format!("[{run}] {id} planned: {targeted} in {chunks} chunks, sending: {sending}"));
+                    if sending {
+                        world.moved(id, CampaignState::Sending);
+                    }
+                    Ok(())
+                })
+                .await;
+            match planned {
+                Ok(()) if sending => return Ok(()),
+                Ok(()) | Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         match self.move_to(id, CampaignState::Planning, CampaignState::Sending, None, None).await {
             Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
             Err(error) => Err(error),
