@@ -120,8 +120,8 @@ pub trait Table {
     /// [`store::chunks::set_escalated`].
     fn set_escalated(&self, chunk: ChunkRef, escalated: u32) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// [`store::gcra::reserve`].
-    fn reserve(&self, rate: Rate<'_>, units: u32) -> impl Future<Output = Result<Reservation, StoreError>> + Send;
+    /// [`store::providers::reserve`].
+    fn reserve(&self, rate: Rate<'_>, seen: &ProviderState, units: u32) -> impl Future<Output = Result<Reservation, StoreError>> + Send;
 
     /// [`store::providers::get`].
     fn provider(&self, name: &str) -> impl Future<Output = Result<ProviderState, StoreError>> + Send;

@@ -13,7 +13,7 @@ use messaging::EntryResult;
 use messaging::whatsapp::{OutgoingWhatsapp, WhatsApp};
 use runtime::{App, Metrics, Outgoing, Var};
 use store::chunks::{self, ChunkState, ChunkSummary, Claim, Ending, Planned, PlannedChunk, SendCheck, SendQuestion};
-use store::gcra::{self, Rate, Reservation};
+use store::gcra::{Rate, Reservation};
 use store::providers::ProviderState;
 use store::suppressions::{self, Suppression};
 use store::{ChunkRef, Store, StoreError, audience, campaigns};
@@ -149,8 +149,8 @@ impl Table for Live<'_> {
         chunks::set_escalated(self.store, chunk, escalated).await
     }
 
-    async fn reserve(&self, rate: Rate<'_>, units: u32) -> Result<Reservation, StoreError> {
-        gcra::reserve(self.store, rate, units, self.app.now()).await
+    async fn reserve(&self, rate: Rate<'_>, seen: &ProviderState, units: u32) -> Result<Reservation, StoreError> {
+        store::providers::reserve(self.store, rate, seen, units, self.app.now()).await
     }
 
     async fn provider(&self, name: &str) -> Result<ProviderState, StoreError> {

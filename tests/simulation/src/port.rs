@@ -554,7 +554,7 @@ impl Table for Port {
         self.settle(|world| world.table.set_escalated(chunk, escalated)).await
     }
 
-    async fn reserve(&self, rate: Rate<'_>, units: u32) -> Result<Reservation, StoreError> {
+    async fn reserve(&self, rate: Rate<'_>, _: &ProviderState, units: u32) -> Result<Reservation, StoreError> {
         let now = self.now();
         self.call(|world| {
             if world.fault == Fault::PaceIgnored {
