@@ -8,9 +8,6 @@ use domain::{CampaignId, VendorId};
 use crate::client::key_item;
 use crate::{PageRequest, Store, StoreError, chunks, keys, vendors};
 
-/// Vendors per page: about 500 KB, within the 1 MB of a query.
-const PAGE: u32 = 500;
-
 /// A stretch of the walk.
 #[derive(Debug)]
 pub struct Stretch {
@@ -116,7 +113,8 @@ async fn not_answered(store: &Store, campaign: CampaignId, place: Option<&str>) 
 async fn by_code(store: &Store, place: Option<&str>) -> Result<Stretch, StoreError> {
     let corrupt = |error: serde_json::Error| StoreError::Unavailable(Box::new(error));
     let after = place.map(serde_json::from_str).transpose().map_err(corrupt)?;
-    let page = vendors::list_by_code(store, &PageRequest { limit: PAGE, after }).await?;
+    // As many as a query reads, which is 1 MB: about a thousand.
+    let page = vendors::list_by_code(store, &PageRequest { limit: 0, after }).await?;
     let mut found = Vec::with_capacity(page.items.len());
     for vendor in page.items {
         let place = serde_json::to_string(&vendors::page_key_after(&vendor)).map_err(corrupt)?;
