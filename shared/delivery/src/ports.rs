@@ -21,16 +21,7 @@ pub trait Ports: Clock + Table + Audience + Queue + Messages + Sync {}
 
 impl<T: Clock + Table + Audience + Queue + Messages + Sync> Ports for T {}
 
-/// The campaign; `None` for a draft that was deleted while a message about it was under way.
-pub(crate) async fn find(ports: &impl Ports, id: CampaignId) -> Result<Option<Campaign>, Error> {
-    match ports.campaign(id).await {
-        Ok(campaign) => Ok(Some(campaign)),
-        Err(StoreError::NotFound) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The campaign with its chunks' summaries; `None` as in [`find`].
+/// The campaign with its chunks' summaries; `None` for a draft that was deleted while a message about it was under way.
 pub(crate) async fn find_with_chunks(ports: &impl Ports, id: CampaignId) -> Result<Option<(Campaign, Vec<ChunkSummary>)>, Error> {
     match ports.progress(id).await {
         Ok(found) => Ok(Some(found)),
@@ -56,9 +47,6 @@ pub trait Clock {
 
 /// The table, in the words of `store`, whose functions of the same names say what each does and which races it decides.
 pub trait Table {
-    /// [`store::campaigns::get`].
-    fn campaign(&self, id: CampaignId) -> impl Future<Output = Result<Campaign, StoreError>> + Send;
-
     /// [`store::campaigns::transition`].
     fn transition(
         &self,

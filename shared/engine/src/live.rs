@@ -81,10 +81,6 @@ impl Clock for Live<'_> {
 }
 
 impl Table for Live<'_> {
-    async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {
-        campaigns::get(self.store, id).await
-    }
-
     async fn transition(&self, id: CampaignId, from: CampaignState, next: CampaignState, reason: Option<&str>) -> Result<Campaign, StoreError> {
         campaigns::transition(self.store, id, from, next, reason, self.app.now()).await
     }

@@ -120,6 +120,11 @@ impl Port {
         answer
     }
 
+    /// [`store::campaigns::get`].
+    pub(crate) async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {
+        self.call(|world| world.table.campaign(id)).await
+    }
+
     /// What `store` makes of a condition that may fail for good reasons.
     async fn settle(&self, effect: impl FnMut(&mut World) -> Result<(), StoreError> + Send) -> Result<(), StoreError> {
         match self.call(effect).await {
@@ -341,10 +346,6 @@ impl Clock for Port {
 }
 
 impl Table for Port {
-    async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {
-        self.call(|world| world.table.campaign(id)).await
-    }
-
     async fn transition(&self, id: CampaignId, from: CampaignState, next: CampaignState, reason: Option<&str>) -> Result<Campaign, StoreError> {
         self.move_to(id, from, next, reason, None).await
     }
