@@ -65,8 +65,10 @@ audit: $(DENY) ## known vulnerabilities in dependencies (fetches the RustSec dat
 fmt: ## format all Rust code
 	cargo fmt --all
 
+# Our own crates optimised. Their dependencies have a level of their own, so nothing else is compiled again, and cargo keeps both builds
+# of ours: the next `make test` finds its own.
 bench: ## measure against the bars, into target/bench.json; ARGS="cold_start --only auth" for a part
-	@cargo run $(LOCKED) -q -p tests --bin bench -- $(ARGS)
+	@CARGO_PROFILE_DEV_OPT_LEVEL=2 cargo run $(LOCKED) -q -p tests --bin bench -- $(ARGS)
 
 # Through a file of its own: the crate that is compiled to print the document embeds the previous one.
 openapi: ## write functions/system/openapi.json from the handlers' types

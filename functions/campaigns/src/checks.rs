@@ -8,7 +8,7 @@ use domain::preflight::{Account, Finding, Severity, of_accounts};
 use domain::template::{EmailContent, TemplateContent, WhatsappContent};
 use domain::{FieldError, TemplateId};
 use engine::quota;
-use messaging::{EmailTemplate, Variables, WhatsappTemplate};
+use messaging::{EmailTemplate, WhatsappTemplate};
 use runtime::{ApiError, App, Var};
 use store::campaigns::{MessageSnapshot, TemplateSnapshot};
 
@@ -71,16 +71,6 @@ impl Checks {
             campaign_name: campaign.content.name.clone(),
             deadline: campaign.content.deadline,
         }
-    }
-
-    /// The size of an e-mail, estimated from one to a made-up vendor.
-    pub(crate) fn email_bytes(&self) -> u64 {
-        let rendered = self.email.as_ref().and_then(|ready| ready.compiled.render(&Variables::sample()).ok());
-        // Headers, and what encoding for transport adds to the text.
-        rendered.map_or(0, |email| {
-            let text = email.subject.len() + email.html.len() + email.text.len();
-            2_000 + u64::try_from(text * 4 / 3).unwrap_or(u64::MAX)
-        })
     }
 
     async fn check_email(&mut self, app: &App, id: Option<TemplateId>) -> Result<(), ApiError> {

@@ -35,7 +35,6 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let checks = Checks::of(app, &campaign).await?;
     let (survey, complete) = survey(app, &campaign, &checks, Until::End, BUDGET).await?;
     let circumstances = Circumstances {
-        email_bytes: checks.email_bytes(),
         accounts: checks.accounts,
         whatsapp_category: checks.category,
         findings: checks.findings,

@@ -8,7 +8,7 @@ use store::StoreError;
 use store::chunks::{ChunkState, ChunkSummary};
 
 use crate::halt::halt;
-use crate::ports::{Error, Ports, find};
+use crate::ports::{Error, Ports, find_with_chunks};
 
 /// Moves a campaign to `collecting` when everything is sent, to `completed` when nothing more can come or its deadline has passed
 /// and the ledger balances, and halts it when too much bounces or annoys.
@@ -16,13 +16,12 @@ use crate::ports::{Error, Ports, find};
 /// # Errors
 /// When the table cannot be reached.
 pub async fn advance(ports: &impl Ports, id: CampaignId) -> Result<(), Error> {
-    let Some(campaign) = find(ports, id).await? else {
+    let Some((campaign, summaries)) = find_with_chunks(ports, id).await? else {
         return Ok(());
     };
     if !campaign.state.allows_sending() {
         return Ok(());
     }
-    let summaries = ports.summaries(id).await?;
     let counts = sum(&summaries);
     let is_sending = matches!(campaign.state, CampaignState::Planning | CampaignState::Sending);
     if let Some(reason) = must_halt(&counts).filter(|reason| is_sending && !campaign.waived.iter().any(|waived| waived == reason)) {

@@ -7,18 +7,18 @@
 use domain::campaign::{Campaign, CampaignState};
 use domain::delivery::{Channel, Recipient};
 use domain::work::{CampaignMessage, Task};
-use store::chunks::{ChunkState, PLAN_BATCH, Planned, PlannedChunk};
+use store::chunks::{ChunkState, ChunkSummary, PLAN_BATCH, Planned, PlannedChunk};
 use store::{ChunkRef, StoreError};
 
 use crate::advance::advance;
-use crate::ports::{Error, Ports, find};
+use crate::ports::{Error, Ports, find_with_chunks};
 
 /// Takes a plan as far as time allows.
 ///
 /// # Errors
 /// When the table or the queue cannot be reached. Repeating it is harmless.
 pub async fn plan(ports: &impl Ports, message: &CampaignMessage) -> Result<(), Error> {
-    let Some(campaign) = find(ports, message.campaign_id).await? else {
+    let Some((campaign, summaries)) = find_with_chunks(ports, message.campaign_id).await? else {
         return Ok(());
     };
     if campaign.planned_at.is_some() {
@@ -39,7 +39,9 @@ pub async fn plan(ports: &impl Ports, message: &CampaignMessage) -> Result<(), E
             } if *planned == channel => Some(read_through.clone()),
             _ => None,
         };
-        if let Some(read_through) = plan_channel(ports, &campaign, channel, from).await? {
+        let of_channel = summaries.iter().rev().filter(|chunk| chunk.channel == channel);
+        let last = of_channel.take(PLAN_BATCH).cloned().collect();
+        if let Some(read_through) = plan_channel(ports, &campaign, channel, from, last).await? {
             // Out of time, or no longer to be planned: then the next run sees that and stops.
             let task = Task::PlanFrom { channel, read_through };
             ports.enqueue_campaign(&CampaignMessage::new(campaign.id, task)).await?;
@@ -49,12 +51,17 @@ pub async fn plan(ports: &impl Ports, message: &CampaignMessage) -> Result<(), E
     finish(ports, &campaign).await
 }
 
-/// Plans one channel; gives how far it has read where time runs out.
-async fn plan_channel(ports: &impl Ports, campaign: &Campaign, channel: Channel, mut from: Option<String>) -> Result<Option<String>, Error> {
+/// Plans one channel, of which `last` were planned last when this run began; gives how far it has read where time runs out.
+async fn plan_channel(
+    ports: &impl Ports,
+    campaign: &Campaign,
+    channel: Channel,
+    mut from: Option<String>,
+    mut last: Vec<ChunkSummary>,
+) -> Result<Option<String>, Error> {
     let batch = channel.chunk_size() * PLAN_BATCH;
     let channels = campaign.content.channels();
     'restart: loop {
-        let last = ports.last_planned(campaign.id, channel).await?;
         // The planner before us may have died between writing its last chunks and enqueuing them. Enqueuing one twice is
         // harmless: it is claimed once.
         let stranded: Vec<u32> = last
@@ -78,6 +85,7 @@ async fn plan_channel(ports: &impl Ports, campaign: &Campaign, channel: Channel,
                 number += u32::try_from(planned.len())?;
                 if ports.plan_chunks(&planned).await? == Planned::Raced {
                     // Another planner is at work on this campaign: look where it stands.
+                    last = ports.last_planned(campaign.id, channel).await?;
                     continue 'restart;
                 }
                 let numbers: Vec<u32> = planned.iter().map(|planned| planned.chunk.number).collect();
@@ -105,8 +113,12 @@ async fn finish(ports: &impl Ports, campaign: &Campaign) -> Result<(), Error> {
         };
     }
     ports.finish_plan(campaign.id, chunks, targeted).await?;
-    // The last chunk may have been closed before the plan was complete: nobody else would look again.
-    advance(ports, campaign.id).await
+    // The last chunk may have been closed before the plan was complete: nobody else would look again. Of one that was open then, the
+    // stream tells the aggregator after we have written, or, should we have stood still for so long, the reconciler looks.
+    if summaries.iter().all(|chunk| chunk.state == ChunkState::Closed) {
+        advance(ports, campaign.id).await?;
+    }
+    Ok(())
 }
 
 /// Cuts a batch into chunks numbered after `after`.

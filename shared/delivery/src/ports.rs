@@ -21,10 +21,10 @@ pub trait Ports: Clock + Table + Audience + Queue + Messages + Sync {}
 
 impl<T: Clock + Table + Audience + Queue + Messages + Sync> Ports for T {}
 
-/// The campaign; `None` for a draft that was deleted while a message about it was under way.
-pub(crate) async fn find(ports: &impl Ports, id: CampaignId) -> Result<Option<Campaign>, Error> {
-    match ports.campaign(id).await {
-        Ok(campaign) => Ok(Some(campaign)),
+/// The campaign with its chunks' summaries; `None` for a draft that was deleted while a message about it was under way.
+pub(crate) async fn find_with_chunks(ports: &impl Ports, id: CampaignId) -> Result<Option<(Campaign, Vec<ChunkSummary>)>, Error> {
+    match ports.progress(id).await {
+        Ok(found) => Ok(Some(found)),
         Err(StoreError::NotFound) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -47,9 +47,6 @@ pub trait Clock {
 
 /// The table, in the words of `store`, whose functions of the same names say what each does and which races it decides.
 pub trait Table {
-    /// [`store::campaigns::get`].
-    fn campaign(&self, id: CampaignId) -> impl Future<Output = Result<Campaign, StoreError>> + Send;
-
     /// [`store::campaigns::transition`].
     fn transition(
         &self,
@@ -73,6 +70,9 @@ pub trait Table {
 
     /// [`store::chunks::summaries`].
     fn summaries(&self, id: CampaignId) -> impl Future<Output = Result<Vec<ChunkSummary>, StoreError>> + Send;
+
+    /// [`store::chunks::progress`].
+    fn progress(&self, id: CampaignId) -> impl Future<Output = Result<(Campaign, Vec<ChunkSummary>), StoreError>> + Send;
 
     /// [`store::chunks::claim`].
     fn claim(&self, chunk: ChunkRef, token: Ulid, until: Timestamp) -> impl Future<Output = Result<Claim, StoreError>> + Send;
@@ -108,8 +108,8 @@ pub trait Table {
     /// [`store::chunks::set_escalated`].
     fn set_escalated(&self, chunk: ChunkRef, escalated: u32) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// [`store::gcra::reserve`].
-    fn reserve(&self, rate: Rate<'_>, units: u32) -> impl Future<Output = Result<Reservation, StoreError>> + Send;
+    /// [`store::providers::reserve`].
+    fn reserve(&self, rate: Rate<'_>, seen: &ProviderState, units: u32) -> impl Future<Output = Result<Reservation, StoreError>> + Send;
 
     /// [`store::providers::get`].
     fn provider(&self, name: &str) -> impl Future<Output = Result<ProviderState, StoreError>> + Send;

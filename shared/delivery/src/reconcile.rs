@@ -13,7 +13,7 @@ use store::ChunkRef;
 use store::chunks::{ChunkState, ChunkSummary, Planned, PlannedChunk};
 
 use crate::advance::advance;
-use crate::ports::{Error, Ports, find};
+use crate::ports::{Error, Ports, find_with_chunks};
 use crate::resume::{enqueue, reopen};
 
 /// A campaign none of whose chunks was touched for so long has lost its messages: longer than a queue can delay one.
@@ -28,13 +28,12 @@ const MAX_MESSAGES: u32 = 3;
 /// # Errors
 /// When the table or the queue cannot be reached. Repeating it is harmless.
 pub async fn reconcile(ports: &impl Ports, id: CampaignId) -> Result<(), Error> {
-    let Some(campaign) = find(ports, id).await? else {
+    let Some((campaign, summaries)) = find_with_chunks(ports, id).await? else {
         return Ok(());
     };
     if !campaign.state.allows_sending() {
         return Ok(());
     }
-    let summaries = ports.summaries(id).await?;
     if ports.now() < campaign.content.deadline {
         resolve(ports, &campaign, &summaries).await?;
         escalate(ports, &campaign, &summaries).await?;

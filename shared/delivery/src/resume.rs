@@ -7,7 +7,7 @@ use domain::work::{CampaignMessage, Scope, Task};
 use jiff::SignedDuration;
 use store::chunks::{ChunkState, ChunkSummary};
 
-use crate::ports::{Error, Ports, find};
+use crate::ports::{Error, Ports, find_with_chunks};
 
 /// Nobody is reopened so shortly before the deadline: twice as long as any worker runs.
 const LAST_CALL: SignedDuration = SignedDuration::from_mins(2);
@@ -30,13 +30,12 @@ pub fn pending_or_closed(campaign: &Campaign, summaries: &[ChunkSummary]) -> Cam
 /// # Errors
 /// When the table or the queue cannot be reached. Repeating it reopens nobody twice.
 pub async fn resume(ports: &impl Ports, id: CampaignId, scope: Scope, by: &str) -> Result<(), Error> {
-    let Some(campaign) = find(ports, id).await? else {
+    let Some((campaign, summaries)) = find_with_chunks(ports, id).await? else {
         return Ok(());
     };
     if !campaign.state.allows_sending() {
         return Ok(());
     }
-    let summaries = ports.summaries(id).await?;
     let class = match scope {
         Scope::Pending => None,
         Scope::Failed => Some(RecipientClass::Failed),

@@ -217,14 +217,13 @@ impl<P: Ports> Attempt<'_, P> {
         let ports = self.ports;
         let state = batch.states.get(provider.name).cloned().unwrap_or_default();
         let per_second = i64::from(state.rate_per_second.unwrap_or(provider.rate_per_second).max(1));
-        let name = format!("{}:account", provider.name);
         let rate = Rate {
-            name: &name,
+            name: provider.name,
             unit_micros: 1_000_000 / per_second,
             horizon_micros: i64::try_from(MAX_WAIT.as_micros())?,
         };
         let wanted = u32::try_from(batch.outgoing.len())?;
-        match ports.reserve(rate, wanted).await? {
+        match ports.reserve(rate, &state, wanted).await? {
             Reservation::After(micros) if micros > 0 => ports.sleep(SignedDuration::from_micros(micros)).await,
             Reservation::After(_) => {}
             Reservation::Refused(micros) => {

@@ -298,14 +298,15 @@ pub fn finish(messages: u32, pace: Pace<'_>, now: Timestamp) -> Option<Timestamp
 pub struct PriceTable {
     /// When the prices were in force.
     pub as_of: Date,
-    /// SES in ap-south-1: micro-dollars for 1,000 messages. <https://aws.amazon.com/ses/pricing/> (check)
+    /// SES: micro-dollars for 1,000 messages in the Essentials plan, in which every account new since 21 July 2026 is; accounts that
+    /// sent before may pay 100,000 à la carte. Without attachments, which our e-mails have none of, there is no charge for data.
+    /// The price list of us-east-1 (`Essentials-Outbound-Email`); that of ap-south-1 was not seen.
+    /// <https://aws.amazon.com/ses/pricing/>
     pub ses_usd_micros_per_1000: u64,
-    /// SES: micro-dollars for a gigabyte of messages. <https://aws.amazon.com/ses/pricing/> (check)
-    pub ses_usd_micros_per_gb: u64,
-    /// WhatsApp to India: paise for 1,000 marketing messages.
-    /// <https://developers.facebook.com/docs/whatsapp/pricing/> (check)
+    /// WhatsApp to India: paise for 1,000 marketing messages; the rate card of 1 January 2026. That of 1 October changed nothing for
+    /// India's templates. <https://developers.facebook.com/documentation/business-messaging/whatsapp/pricing>
     pub whatsapp_marketing_paise_per_1000: u64,
-    /// WhatsApp to India: paise for 1,000 utility or authentication messages.
+    /// WhatsApp to India: paise for 1,000 utility or authentication messages, up to 750,000 a month; the same rate card.
     pub whatsapp_utility_paise_per_1000: u64,
     /// Paise for a dollar, rounded. (check)
     pub paise_per_usd: u64,
@@ -315,9 +316,8 @@ pub struct PriceTable {
 
 /// The prices estimates are made with.
 pub const PRICES: PriceTable = PriceTable {
-    as_of: date(2026, 1, 1),
-    ses_usd_micros_per_1000: 100_000,
-    ses_usd_micros_per_gb: 120_000,
+    as_of: date(2026, 10, 1),
+    ses_usd_micros_per_1000: 160_000,
     whatsapp_marketing_paise_per_1000: 86_310,
     whatsapp_utility_paise_per_1000: 11_500,
     paise_per_usd: 9_000,
@@ -334,7 +334,7 @@ pub struct Cost {
     /// Its parts.
     pub lines: Vec<CostLine>,
     /// The date of the list prices.
-    #[schema(value_type = String, example = "2026-01-01")]
+    #[schema(value_type = String, example = "2026-10-01")]
     pub price_table_date: Date,
     /// The rate dollars were converted at, paise for a dollar.
     pub paise_per_usd: u64,
@@ -379,15 +379,10 @@ impl PriceTable {
         }
     }
 
-    /// What messages through SES cost, `bytes` each.
-    pub fn ses(&self, messages: u32, bytes: u64) -> Vec<CostLine> {
-        let count = u64::from(messages);
-        let sending = (count * self.ses_usd_micros_per_1000).div_ceil(1_000);
-        let data = (count * bytes * self.ses_usd_micros_per_gb).div_ceil(1_000_000_000);
-        vec![
-            self.in_usd(Channel::Email, "ses messages", messages, sending),
-            self.in_usd(Channel::Email, "ses data", messages, data),
-        ]
+    /// What messages through SES cost.
+    pub fn ses(&self, messages: u32) -> CostLine {
+        let usd_micros = (u64::from(messages) * self.ses_usd_micros_per_1000).div_ceil(1_000);
+        self.in_usd(Channel::Email, "ses messages", messages, usd_micros)
     }
 
     /// What WhatsApp messages of a template of this category cost; of one that is not known, what the dearest do.
@@ -688,8 +683,6 @@ pub struct Circumstances {
     pub accounts: BTreeMap<Channel, Vec<Account>>,
     /// What Meta counts the WhatsApp template among.
     pub whatsapp_category: Option<String>,
-    /// The size of an e-mail.
-    pub email_bytes: u64,
     /// What was found already.
     pub findings: Vec<Finding>,
     /// Whether the whole audience was read.
@@ -705,7 +698,6 @@ impl Survey {
         let Circumstances {
             accounts,
             whatsapp_category,
-            email_bytes,
             mut findings,
             complete,
         } = circumstances;
@@ -734,7 +726,7 @@ impl Survey {
             let first = accounts.iter().find(|account| !account.is_disabled());
             match (channel, first.map(|account| account.provider.as_str())) {
                 (Channel::Whatsapp, _) => lines.push(PRICES.whatsapp(survey.reachable, whatsapp_category.as_deref())),
-                (Channel::Email, None | Some("ses")) => lines.extend(PRICES.ses(survey.reachable, email_bytes)),
+                (Channel::Email, None | Some("ses")) => lines.push(PRICES.ses(survey.reachable)),
                 (Channel::Email, Some(other)) => {
                     findings.push(Finding::info("price_unknown", format!("what {other} charges depends on its contract")).on(channel));
                 }
@@ -1009,9 +1001,8 @@ mod tests {
 
     #[test]
     fn costs_are_rounded_up_and_dated() {
-        let lines = PRICES.ses(100_000, 20_000);
-        assert_eq!((lines[0].usd_micros, lines[0].paise), (10_000_000, 90_000));
-        assert_eq!(lines[1].usd_micros, 240_000);
+        let emails = PRICES.ses(100_000);
+        assert_eq!((emails.usd_micros, emails.paise), (16_000_000, 144_000));
         let utility = PRICES.whatsapp(10_000, Some("UTILITY"));
         assert_eq!(utility.paise, 115_000);
         let unknown = PRICES.whatsapp(1, None);

@@ -13,7 +13,7 @@ use messaging::EntryResult;
 use messaging::whatsapp::{OutgoingWhatsapp, WhatsApp};
 use runtime::{App, Metrics, Outgoing, Var};
 use store::chunks::{self, ChunkState, ChunkSummary, Claim, Ending, Planned, PlannedChunk, SendCheck, SendQuestion};
-use store::gcra::{self, Rate, Reservation};
+use store::gcra::{Rate, Reservation};
 use store::providers::ProviderState;
 use store::suppressions::{self, Suppression};
 use store::{ChunkRef, Store, StoreError, audience, campaigns};
@@ -81,10 +81,6 @@ impl Clock for Live<'_> {
 }
 
 impl Table for Live<'_> {
-    async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {
-        campaigns::get(self.store, id).await
-    }
-
     async fn transition(&self, id: CampaignId, from: CampaignState, next: CampaignState, reason: Option<&str>) -> Result<Campaign, StoreError> {
         campaigns::transition(self.store, id, from, next, reason, self.app.now()).await
     }
@@ -107,6 +103,10 @@ impl Table for Live<'_> {
 
     async fn summaries(&self, id: CampaignId) -> Result<Vec<ChunkSummary>, StoreError> {
         chunks::summaries(self.store, id).await
+    }
+
+    async fn progress(&self, id: CampaignId) -> Result<(Campaign, Vec<ChunkSummary>), StoreError> {
+        chunks::progress(self.store, id).await
     }
 
     async fn claim(&self, chunk: ChunkRef, token: Ulid, until: Timestamp) -> Result<Claim, StoreError> {
@@ -145,8 +145,8 @@ impl Table for Live<'_> {
         chunks::set_escalated(self.store, chunk, escalated).await
     }
 
-    async fn reserve(&self, rate: Rate<'_>, units: u32) -> Result<Reservation, StoreError> {
-        gcra::reserve(self.store, rate, units, self.app.now()).await
+    async fn reserve(&self, rate: Rate<'_>, seen: &ProviderState, units: u32) -> Result<Reservation, StoreError> {
+        store::providers::reserve(self.store, rate, seen, units, self.app.now()).await
     }
 
     async fn provider(&self, name: &str) -> Result<ProviderState, StoreError> {

@@ -12,9 +12,6 @@ use crate::client::key_item;
 use crate::directory::Elsewhere;
 use crate::{ChunkRef, PageRequest, Store, StoreError, campaigns, chunks, keys, responses, segments, vendors};
 
-/// Vendors per page: about 500 KB, within the 1 MB of a query.
-const PAGE: u32 = 500;
-
 /// A stretch of the walk.
 #[derive(Debug)]
 pub struct Stretch {
@@ -216,7 +213,8 @@ fn is_silent(status: &RecipientStatus) -> bool {
 async fn by_code(store: &Store, place: Option<&str>) -> Result<Stretch, StoreError> {
     let corrupt = |error: serde_json::Error| StoreError::Unavailable(Box::new(error));
     let after = place.map(serde_json::from_str).transpose().map_err(corrupt)?;
-    let page = vendors::list_by_code(store, &PageRequest { limit: PAGE, after }).await?;
+    // As many as a query reads, which is 1 MB: about a thousand.
+    let page = vendors::list_by_code(store, &PageRequest { limit: 0, after }).await?;
     let mut found = Vec::with_capacity(page.items.len());
     for vendor in page.items {
         let place = serde_json::to_string(&vendors::page_key_after(&vendor)).map_err(corrupt)?;

@@ -338,26 +338,44 @@ pub async fn message(store: &Store, id: CampaignId) -> Result<MessageSnapshot, S
 /// # Errors
 /// When the table cannot be written.
 pub async fn finish_plan(store: &Store, id: CampaignId, chunks: u32, targeted: u32, now: Timestamp) -> Result<(), StoreError> {
-    let result = store
-        .client
-        .update_item()
-        .table_name(&store.table)
-        .set_key(Some(key_item(keys::campaign(id))))
-        .update_expression("SET chunks = :chunks, targeted = :targeted, planned_at = :now, updated_at = :now ADD version :one")
-        // Race: a replayed plan message; the first complete plan stands (and the replay found the same chunks).
-        .condition_expression("attribute_exists(pk) AND (attribute_not_exists(planned_at) OR attribute_type(planned_at, :null))")
-        .expression_attribute_values(":chunks", n(chunks))
-        .expression_attribute_values(":targeted", n(targeted))
-        .expression_attribute_values(":now", s(now.to_string()))
-        .expression_attribute_values(":one", n(1))
-        .expression_attribute_values(":null", s("NULL"))
-        .send()
-        .await;
-    match result.map_err(StoreError::from) {
-        Ok(_) | Err(StoreError::Conflict(_)) => {}
+    // Race: a replayed plan message; the first complete plan stands (and the replay found the same chunks).
+    const FIRST: &str = "attribute_exists(pk) AND (attribute_not_exists(planned_at) OR attribute_type(planned_at, :null))";
+    let set_planned = |also: &str, condition: String| {
+        store
+            .client
+            .update_item()
+            .table_name(&store.table)
+            .set_key(Some(key_item(keys::campaign(id))))
+            .update_expression(format!(
+                "SET chunks = :chunks, targeted = :targeted, planned_at = :now, updated_at = :now{also} ADD version :one"
+            ))
+            .condition_expression(condition)
+            .expression_attribute_values(":chunks", n(chunks))
+            .expression_attribute_values(":targeted", n(targeted))
+            .expression_attribute_values(":now", s(now.to_string()))
+            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":null", s("NULL"))
+    };
+    let sending = set_planned(
+        ", #state = :sending, gsi2pk = :index, halt_reason = :none",
+        format!("{FIRST} AND #state = :planning"),
+    )
+    .expression_attribute_names("#state", "state")
+    .expression_attribute_values(":planning", s(CampaignState::Planning.as_str()))
+    .expression_attribute_values(":sending", s(CampaignState::Sending.as_str()))
+    .expression_attribute_values(":index", s(keys::campaign_state_index(CampaignState::Sending.as_str())))
+    .expression_attribute_values(":none", AttributeValue::Null(true));
+    match sending.send().await.map_err(StoreError::from) {
+        Ok(_) => return Ok(()),
+        Err(StoreError::Conflict(_)) => {}
         Err(error) => return Err(error),
     }
     // Paused or cancelled while planning: the plan is complete all the same, and the state is the operator's.
+    match set_planned("", FIRST.to_owned()).send().await.map_err(StoreError::from) {
+        Ok(_) | Err(StoreError::Conflict(_)) => {}
+        Err(error) => return Err(error),
+    }
+    // Planned before, and taken up again as if it were not: by an operator who had read it before the plan was complete.
     match transition(store, id, CampaignState::Planning, CampaignState::Sending, None, now).await {
         Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
         Err(error) => Err(error),

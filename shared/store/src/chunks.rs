@@ -252,6 +252,31 @@ pub async fn summaries(store: &Store, campaign: CampaignId) -> Result<Vec<ChunkS
     items.into_iter().map(read).collect()
 }
 
+/// A campaign and its chunk summaries, in the order of [`summaries`], in one query: they lie side by side.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the table cannot be read.
+pub async fn progress(store: &Store, id: CampaignId) -> Result<(Campaign, Vec<ChunkSummary>), StoreError> {
+    let partition = keys::campaign(id).pk;
+    // Backwards, so that the campaign comes before its chunks however many pages they fill: where it says that it is planned, none
+    // of the plan's chunks is missing.
+    let listing = Listing::partition(&partition)
+        .between(keys::CHUNK_PREFIX, keys::CAMPAIGN)
+        .newest_first()
+        .consistent();
+    let (mut campaign, mut summaries) = (None, Vec::new());
+    for found in store.list_all_items(listing).await? {
+        match found.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
+            Some(keys::CAMPAIGN) => campaign = Some(crate::campaigns::from_item(found)?),
+            Some(sk) if sk.starts_with(keys::CHUNK_PREFIX) => summaries.push(read(found)?),
+            // The message and what schedules did, which lie in between.
+            _ => {}
+        }
+    }
+    summaries.reverse();
+    Ok((campaign.ok_or(StoreError::NotFound)?, summaries))
+}
+
 /// The answer to a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Claim {

@@ -85,12 +85,22 @@ pub(crate) fn place(item: &Item) -> PageKey {
 }
 
 /// A collection listed through an index or a partition.
+#[derive(Clone, Copy)]
 pub(crate) struct Listing<'a> {
     pub(crate) index: Option<&'static str>,
     pub(crate) partition: &'a str,
-    pub(crate) sort_prefix: Option<&'a str>,
+    pub(crate) sort_keys: SortKeys<'a>,
     pub(crate) newest_first: bool,
     pub(crate) consistent: bool,
+}
+
+/// Which sort keys of a partition are listed.
+#[derive(Clone, Copy)]
+pub(crate) enum SortKeys<'a> {
+    All,
+    BeginningWith(&'a str),
+    /// Both ends included.
+    Between(&'a str, &'a str),
 }
 
 impl<'a> Listing<'a> {
@@ -98,7 +108,7 @@ impl<'a> Listing<'a> {
         Self {
             index: Some("GSI1"),
             partition,
-            sort_prefix: None,
+            sort_keys: SortKeys::All,
             newest_first: false,
             consistent: false,
         }
@@ -115,7 +125,7 @@ impl<'a> Listing<'a> {
         Self {
             index: None,
             partition,
-            sort_prefix: None,
+            sort_keys: SortKeys::All,
             newest_first: false,
             consistent: false,
         }
@@ -131,7 +141,14 @@ impl<'a> Listing<'a> {
 
     pub(crate) const fn beginning_with(self, sort_prefix: &'a str) -> Self {
         Self {
-            sort_prefix: Some(sort_prefix),
+            sort_keys: SortKeys::BeginningWith(sort_prefix),
+            ..self
+        }
+    }
+
+    pub(crate) const fn between(self, first: &'a str, last: &'a str) -> Self {
+        Self {
+            sort_keys: SortKeys::Between(first, last),
             ..self
         }
     }
@@ -193,12 +210,17 @@ impl Store {
                     .as_ref()
                     .map(|key| key.iter().map(|(name, value)| (name.clone(), s(value))).collect()),
             );
-        query = match listing.sort_prefix {
-            Some(prefix) => query
+        query = match listing.sort_keys {
+            SortKeys::BeginningWith(prefix) => query
                 .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
                 .expression_attribute_names("#sk", sk)
                 .expression_attribute_values(":prefix", s(prefix)),
-            None => query.key_condition_expression("#pk = :pk"),
+            SortKeys::Between(first, last) => query
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
+                .expression_attribute_names("#sk", sk)
+                .expression_attribute_values(":first", s(first))
+                .expression_attribute_values(":last", s(last)),
+            SortKeys::All => query.key_condition_expression("#pk = :pk"),
         };
         let output = query.send().await?;
         let next = output.last_evaluated_key.map(|key| {
@@ -211,23 +233,9 @@ impl Store {
 
     /// Every item of a listing, page after page.
     pub(crate) async fn list_all_items(&self, listing: Listing<'_>) -> Result<Vec<Item>, StoreError> {
-        let Listing {
-            index,
-            partition,
-            sort_prefix,
-            newest_first,
-            consistent,
-        } = listing;
         let mut all = Vec::new();
         let mut page = PageRequest::default();
         loop {
-            let listing = Listing {
-                index,
-                partition,
-                sort_prefix,
-                newest_first,
-                consistent,
-            };
             let (items, next) = self.list_items(listing, &page).await?;
             all.extend(items);
             match next {

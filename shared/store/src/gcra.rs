@@ -3,16 +3,20 @@
 //! The item holds the *theoretical arrival time* `tat`: when everything reserved so far is through. A reservation moves
 //! it by its cost and starts where it stood. <https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm>
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 
 use crate::client::{key_item, n};
+use crate::keys::Key;
 use crate::{Store, StoreError, keys};
 
 /// A rate shared by everyone who names it.
 #[derive(Debug, Clone, Copy)]
 pub struct Rate<'a> {
-    /// Names the thing that is limited, e.g. `ses:account`.
+    /// Names the thing that is limited: a caller, or a provider's account.
     pub name: &'a str,
     /// Microseconds one unit costs: 1,000,000 / units per second.
     pub unit_micros: i64,
@@ -34,32 +38,51 @@ pub enum Reservation {
 /// # Errors
 /// When the table cannot be reached, or the item is fought over for too long.
 pub async fn reserve(store: &Store, rate: Rate<'_>, units: u32, now: Timestamp) -> Result<Reservation, StoreError> {
+    // A caller comes after a pause, more often than not.
+    let place = Place {
+        key: keys::pace(rate.name),
+        expires_at: Some(now.as_second() + 3_600),
+        idle: true,
+    };
+    reserve_at(store, place, rate, units, now).await
+}
+
+/// Where a theoretical arrival time is kept.
+pub(crate) struct Place {
+    /// The item.
+    pub(crate) key: Key,
+    /// When the item may be forgotten; never where it says more than this.
+    pub(crate) expires_at: Option<i64>,
+    /// Whether everything reserved so far is likely to be through. A wrong guess costs one more call and nothing else.
+    pub(crate) idle: bool,
+}
+
+pub(crate) async fn reserve_at(store: &Store, place: Place, rate: Rate<'_>, units: u32, now: Timestamp) -> Result<Reservation, StoreError> {
+    let Place { key, expires_at, mut idle } = place;
     let now_micros = now.as_microsecond();
     let cost = rate.unit_micros.saturating_mul(i64::from(units));
-    // Who asks for little finds the item idle (a caller), who asks for a good part of the horizon finds it busy (a
-    // sender, up to some 600 messages/s). Both forms are one conditional write, so a wrong first guess costs one more
-    // call and nothing else.
-    let mut idle = cost.saturating_mul(120) < rate.horizon_micros;
+    let key = key_item(key);
+    let expires = if expires_at.is_some() { ", expires_at = :expires" } else { "" };
     for _ in 0..8 {
         let update = store
             .client
             .update_item()
             .table_name(&store.table)
-            .set_key(Some(key_item(keys::pace(rate.name))))
+            .set_key(Some(key.clone()))
+            .set_expression_attribute_values(expires_at.map(|expires_at| HashMap::from([(":expires".to_owned(), n(expires_at))])))
             .expression_attribute_values(":now", n(now_micros))
-            .expression_attribute_values(":expires", n(now.as_second() + 3_600))
-            .return_values_on_condition_check_failure(aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew);
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_values(ReturnValue::UpdatedNew);
         let update = if idle {
             // Race: two idle callers; the second sees tat >= now and takes the busy form.
             update
-                .update_expression("SET tat = :start, expires_at = :expires")
+                .update_expression(format!("SET tat = :start{expires}"))
                 .condition_expression("attribute_not_exists(tat) OR tat < :now")
                 .expression_attribute_values(":start", n(now_micros + cost))
         } else {
             // Race: many senders; each moves tat from wherever it stands, so no two get the same slot.
             update
-                .update_expression("SET tat = tat + :cost, expires_at = :expires")
+                .update_expression(format!("SET tat = tat + :cost{expires}"))
                 .condition_expression("tat >= :now AND tat <= :latest")
                 .expression_attribute_values(":cost", n(cost))
                 .expression_attribute_values(":latest", n(now_micros + rate.horizon_micros))
@@ -84,6 +107,6 @@ pub async fn reserve(store: &Store, rate: Rate<'_>, units: u32, now: Timestamp) 
     Err(StoreError::Throttled)
 }
 
-fn tat(item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>) -> Option<i64> {
+fn tat(item: &HashMap<String, AttributeValue>) -> Option<i64> {
     item.get("tat")?.as_n().ok()?.parse().ok()
 }

@@ -181,8 +181,11 @@ pub(crate) fn response(id: ResponseId) -> Key {
     key(format!("RESPONSE#{id}"), "META")
 }
 
+/// The sort key of a campaign itself, after those of its chunks.
+pub(crate) const CAMPAIGN: &str = "META";
+
 pub(crate) fn campaign(id: CampaignId) -> Key {
-    key(format!("CAMPAIGN#{id}"), "META")
+    key(format!("CAMPAIGN#{id}"), CAMPAIGN)
 }
 
 pub(crate) fn campaign_message(id: CampaignId) -> Key {

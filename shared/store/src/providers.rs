@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::client::{key_item, n, read, s};
+use crate::gcra::{self, Place, Rate, Reservation};
 use crate::{Store, StoreError, keys};
 
 /// What is known of an account.
@@ -36,6 +37,8 @@ pub struct ProviderState {
     pub hours: BTreeMap<String, u32>,
     /// Counts the changes of `hours`.
     pub hours_version: u64,
+    /// When all messages that have a slot are through, microseconds since the epoch; see [`gcra`].
+    pub tat: i64,
 }
 
 impl ProviderState {
@@ -108,6 +111,22 @@ pub async fn set_quota(store: &Store, name: &str, quota: &Quota, now: Timestamp)
         .send()
         .await?;
     Ok(())
+}
+
+/// Reserves slots for messages at the rate of an account, the name of which is that of the rate.
+///
+/// The arrival time is kept with all else that is known of the account, and so was `seen` by every sender: it knows whether the
+/// account is idle or busy, and which of the two writes to try.
+///
+/// # Errors
+/// When the table cannot be reached, or the item is fought over for too long.
+pub async fn reserve(store: &Store, rate: Rate<'_>, seen: &ProviderState, units: u32, now: Timestamp) -> Result<Reservation, StoreError> {
+    let place = Place {
+        key: keys::provider(rate.name),
+        expires_at: None,
+        idle: seen.tat < now.as_microsecond(),
+    };
+    gcra::reserve_at(store, place, rate, units, now).await
 }
 
 /// Closes an account until then; an account that is closed for longer stays so.

@@ -16,6 +16,7 @@ mod world;
 
 use std::fmt;
 
+use domain::delivery::Channel;
 use random::Rng;
 use world::World;
 
@@ -138,6 +139,14 @@ pub fn run_broken(seed: u64, fault: Fault) -> Report {
     play(seed, fault, false)
 }
 
+/// Plays a campaign of a channel in a world where nothing goes wrong and every recipient can be written to: what the core itself
+/// takes, for benchmarks.
+pub fn run_undisturbed(channel: Channel, recipients: u32) -> Report {
+    let mut world = World::new(scenario::undisturbed(channel), Rng::new(1), Fault::None, false);
+    scenario::populate_undisturbed(&mut world, channel, recipients);
+    end(1, world)
+}
+
 fn play(seed: u64, fault: Fault, traced: bool) -> Report {
     let mut rng = Rng::new(seed);
     let mut plan = scenario::plan(&mut rng);
@@ -151,6 +160,10 @@ fn play(seed: u64, fault: Fault, traced: bool) -> Report {
     }
     let mut world = World::new(plan, rng, fault, traced);
     scenario::populate(&mut world);
+    end(seed, world)
+}
+
+fn end(seed: u64, world: World) -> Report {
     let mut world = engine::run(world);
     world.judge();
     let World {

@@ -120,6 +120,11 @@ impl Port {
         answer
     }
 
+    /// [`store::campaigns::get`].
+    pub(crate) async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {
+        self.call(|world| world.table.campaign(id)).await
+    }
+
     /// What `store` makes of a condition that may fail for good reasons.
     async fn settle(&self, effect: impl FnMut(&mut World) -> Result<(), StoreError> + Send) -> Result<(), StoreError> {
         match self.call(effect).await {
@@ -341,10 +346,6 @@ impl Clock for Port {
 }
 
 impl Table for Port {
-    async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {
-        self.call(|world| world.table.campaign(id)).await
-    }
-
     async fn transition(&self, id: CampaignId, from: CampaignState, next: CampaignState, reason: Option<&str>) -> Result<Campaign, StoreError> {
         self.move_to(id, from, next, reason, None).await
     }
@@ -358,12 +359,23 @@ impl Table for Port {
     async fn finish_plan(&self, id: CampaignId, chunks: u32, targeted: u32) -> Result<(), StoreError> {
         let now = self.now();
         let run = self.run;
-        self.settle(|world| {
-            world.table.set_planned(id, chunks, targeted, now)?;
-            world.say(|| format!("[{run}] {id} planned: {targeted} in {chunks} chunks"));
-            Ok(())
-        })
-        .await?;
+        for sending in [true, false] {
+            let planned = self
+                .call(|world| {
+                    world.table.set_planned(id, chunks, targeted, now, sending)?;
+                    world.say(|| format!("[{run}] {id} planned: {targeted} in {chunks} chunks, sending: {sending}"));
+                    if sending {
+                        world.moved(id, CampaignState::Sending);
+                    }
+                    Ok(())
+                })
+                .await;
+            match planned {
+                Ok(()) if sending => return Ok(()),
+                Ok(()) | Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         match self.move_to(id, CampaignState::Planning, CampaignState::Sending, None, None).await {
             Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
             Err(error) => Err(error),
@@ -424,6 +436,12 @@ impl Table for Port {
             Ok(summaries)
         })
         .await
+    }
+
+    async fn progress(&self, id: CampaignId) -> Result<(Campaign, Vec<ChunkSummary>), StoreError> {
+        // A query gives no picture of one moment: the campaign is on its first page, chunks may be on later ones.
+        let campaign = self.campaign(id).await?;
+        Ok((campaign, self.summaries(id).await?))
     }
 
     async fn claim(&self, chunk: ChunkRef, token: Ulid, until: Timestamp) -> Result<Claim, StoreError> {
@@ -537,7 +555,7 @@ impl Table for Port {
         self.settle(|world| world.table.set_escalated(chunk, escalated)).await
     }
 
-    async fn reserve(&self, rate: Rate<'_>, units: u32) -> Result<Reservation, StoreError> {
+    async fn reserve(&self, rate: Rate<'_>, _: &ProviderState, units: u32) -> Result<Reservation, StoreError> {
         let now = self.now();
         self.call(|world| {
             if world.fault == Fault::PaceIgnored {

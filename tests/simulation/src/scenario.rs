@@ -191,23 +191,13 @@ pub(crate) fn populate(world: &mut World) {
         let id = VendorId::from_ulid(Ulid::from_parts(1_700_000_000_000, u128::try_from(number).unwrap_or(0) + 1));
         let moves = rng.chance(20_000);
         let position = rng.next();
+        let email = (!rng.chance(80_000)).then(|| format!("v{number}@example.in"));
+        let phone = (!rng.chance(100_000)).then(|| format!("+9198{number:08}"));
         world.vendors.push(Vendor {
-            recipient: Recipient {
-                id,
-                code: String::new(),
-                name: String::new(),
-                contact: None,
-                email: (!rng.chance(80_000)).then(|| format!("v{number}@example.in")),
-                phone: (!rng.chance(100_000)).then(|| format!("+9198{number:08}")),
-                city: None,
-                state: None,
-                gstin: None,
-                pan: None,
-                udyam: None,
-            },
             positions: (position, if moves { rng.next() } else { position }),
             moves_at: start + rng.between(0, 3 * MINUTE),
             joins_at: if rng.chance(20_000) { start + rng.between(0, 3 * MINUTE) } else { 0 },
+            ..vendor(id, email, phone, position)
         });
     }
     for number in 0..rng.one_of(&[1_u8, 1, 2, 3]) {
@@ -217,6 +207,90 @@ pub(crate) fn populate(world: &mut World) {
     }
     quotas(world);
     deeds(world);
+}
+
+/// A plan in which nothing goes wrong and nobody waits.
+pub(crate) fn undisturbed(channel: Channel) -> Plan {
+    let (name, style) = match channel {
+        Channel::Email => ("ses", Style::Bulk),
+        Channel::Whatsapp => ("whatsapp", Style::Waves),
+    };
+    Plan {
+        start: START,
+        calm_from: START,
+        end: START + 6 * HOUR,
+        last_deadline: START + 6 * HOUR,
+        gathering: 10 * SECOND,
+        budget: 40 * SECOND,
+        workers: 10,
+        visibility: 360 * SECOND,
+        page: 1_000,
+        diligent: true,
+        providers: vec![ProviderPlan {
+            name,
+            channel,
+            style,
+            rate_per_second: 10_000,
+            ambiguous: 0,
+            refuses: 0,
+            stops: 0,
+            entry: 0,
+            mishap: 0,
+            tells: true,
+            episodes: Vec::new(),
+        }],
+        ..Plan::default()
+    }
+}
+
+/// Fills the world with one campaign of a channel and so many recipients.
+pub(crate) fn populate_undisturbed(world: &mut World, channel: Channel, recipients: u32) {
+    let (start, last_deadline) = (world.plan.start, world.plan.last_deadline);
+    for number in 0..recipients {
+        // None that the simulation does not render.
+        let id = VendorId::from_ulid(Ulid::from_parts(1_700_000_000_000, u128::from(number) * 41 + 1));
+        let (email, phone) = (Some(format!("v{number}@example.in")), Some(format!("+9198{number:08}")));
+        world.vendors.push(vendor(id, email, phone, u64::from(number)));
+    }
+    let mut campaign = campaign(&mut world.rng, 0, start, last_deadline);
+    let template = Some(TemplateId::from_ulid(Ulid::from_parts(1, 1)));
+    campaign.content.template_id = template.filter(|_| channel == Channel::Email);
+    campaign.content.whatsapp_template_id = template.filter(|_| channel == Channel::Whatsapp);
+    campaign.content.routing = Routing::Every;
+    campaign.content.quiet_hours = quiet_hours(false);
+    world.campaigns.push(campaign.id);
+    world.table.campaigns.insert(campaign.id, campaign);
+    world.at(start, Happening::Deed(Deed::Execute(0)));
+    world.at(start + 5 * MINUTE, Happening::Tick);
+}
+
+fn quiet_hours(quiet: bool) -> QuietHours {
+    QuietHours {
+        from: if quiet { time(20, 0, 0, 0) } else { time(0, 0, 0, 0) },
+        to: if quiet { time(8, 0, 0, 0) } else { time(0, 0, 0, 0) },
+        holidays: std::collections::BTreeSet::new(),
+    }
+}
+
+fn vendor(id: VendorId, email: Option<String>, phone: Option<String>, position: u64) -> Vendor {
+    Vendor {
+        recipient: Recipient {
+            id,
+            code: String::new(),
+            name: String::new(),
+            contact: None,
+            email,
+            phone,
+            city: None,
+            state: None,
+            gstin: None,
+            pan: None,
+            udyam: None,
+        },
+        positions: (position, position),
+        moves_at: 0,
+        joins_at: 0,
+    }
 }
 
 fn campaign(rng: &mut Rng, number: u8, start: i64, last_deadline: i64) -> Campaign {
@@ -239,11 +313,7 @@ fn campaign(rng: &mut Rng, number: u8, start: i64, last_deadline: i64) -> Campai
             whatsapp_template_id: if channels != 0 { template() } else { None },
             routing,
             unknown_policy: rng.one_of(&[UnknownPolicy::Leave, UnknownPolicy::Resend]),
-            quiet_hours: QuietHours {
-                from: if quiet { time(20, 0, 0, 0) } else { time(0, 0, 0, 0) },
-                to: if quiet { time(8, 0, 0, 0) } else { time(0, 0, 0, 0) },
-                holidays: std::collections::BTreeSet::new(),
-            },
+            quiet_hours: quiet_hours(quiet),
             audience: Audience::default(),
             deadline: Timestamp::from_microsecond(deadline).unwrap_or(Timestamp::MAX),
         },

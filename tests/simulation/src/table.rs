@@ -108,11 +108,15 @@ impl Table {
         Ok(campaign.clone())
     }
 
-    /// The first write of `finish_plan`.
-    pub(crate) fn set_planned(&mut self, id: CampaignId, chunks: u32, targeted: u32, now: Timestamp) -> Result<(), StoreError> {
+    /// A write of `finish_plan`: of a campaign that is being planned and goes on to send, or of any.
+    pub(crate) fn set_planned(&mut self, id: CampaignId, chunks: u32, targeted: u32, now: Timestamp, sending: bool) -> Result<(), StoreError> {
         let campaign = self.campaigns.get_mut(&id).ok_or(REFUSED)?;
-        if campaign.planned_at.is_some() {
+        if campaign.planned_at.is_some() || (sending && campaign.state != CampaignState::Planning) {
             return Err(REFUSED);
+        }
+        if sending {
+            campaign.state = CampaignState::Sending;
+            campaign.halt_reason = None;
         }
         campaign.chunks = chunks;
         campaign.targeted = targeted;

@@ -14,29 +14,31 @@ const RECIPIENTS: f64 = 100_000.0;
 /// The campaign that is counted; its figures are multiplied, which calls per recipient being flat allows.
 const COUNTED: u32 = 10_000;
 
-/// List prices of AWS in ap-south-1 in US dollars without tax and free tiers, entered on 22 November 2026 from memory of the
-/// price pages: check them before relying on a figure. Those of SES and Meta are preflight's own.
+/// List prices of AWS in US dollars without tax and free tiers, gone over on 23 November 2026. Each names its usage type in the price
+/// list, by which `aws pricing get-products --service-code … --filters Type=TERM_MATCH,Field=usagetype,Value=…` gives it afresh.
+/// Those of SES and Meta are preflight's own.
 mod price {
-    /// Per million. <https://aws.amazon.com/dynamodb/pricing/on-demand/>
-    pub(super) const DYNAMODB_WRITE_UNITS: f64 = 0.7115;
-    /// Per million.
-    pub(super) const DYNAMODB_READ_UNITS: f64 = 0.1423;
-    /// Per million. <https://aws.amazon.com/lambda/pricing/>
+    /// Per million; `APS3-WriteRequestUnits` of `AmazonDynamoDB`, price list of ap-south-1 as quoted on 17 September 2026.
+    /// <https://aws.amazon.com/dynamodb/pricing/on-demand/>
+    pub(super) const DYNAMODB_WRITE_UNITS: f64 = 0.71;
+    /// Per million; `APS3-ReadRequestUnits`, the same.
+    pub(super) const DYNAMODB_READ_UNITS: f64 = 0.1425;
+    /// Per million; `APS3-Request` of `AWSLambda`, the same. <https://aws.amazon.com/lambda/pricing/>
     pub(super) const LAMBDA_REQUESTS: f64 = 0.20;
-    /// Per million gigabyte-seconds on arm64.
+    /// Per million gigabyte-seconds on arm64; `APS3-Lambda-GB-Second-ARM`, first tier, the same.
     pub(super) const LAMBDA_GB_SECONDS: f64 = 13.3334;
-    /// Per million; standard queues. <https://aws.amazon.com/sqs/pricing/>
+    /// Per million; standard queues, as quoted for us-east-1 in March 2026: ap-south-1's was not seen. A tenth of a dollar more for
+    /// messages with a group, as chunks have: less than a cent here. <https://aws.amazon.com/sqs/pricing/>
     pub(super) const SQS_REQUESTS: f64 = 0.40;
-    /// Per million; deliveries to SQS are free. <https://aws.amazon.com/sns/pricing/>
+    /// Per million; deliveries to SQS are free. Us-east-1's: ap-south-1's was not seen. <https://aws.amazon.com/sns/pricing/>
     pub(super) const SNS_PUBLISHES: f64 = 0.50;
-    /// Per million; HTTP APIs. <https://aws.amazon.com/api-gateway/pricing/>
+    /// Per million; `APS3-ApiGatewayHttpRequest` of `AmazonApiGateway`, price list of ap-south-1.
+    /// <https://aws.amazon.com/api-gateway/pricing/>
     pub(super) const API_REQUESTS: f64 = 1.05;
-    /// Per million. <https://aws.amazon.com/eventbridge/pricing/>
+    /// Per million, as quoted in March 2026 for us-east-1. <https://aws.amazon.com/eventbridge/pricing/>
     pub(super) const SCHEDULER_INVOCATIONS: f64 = 1.00;
 }
 
-/// Bytes of a message with its headers, as SES charges for data.
-const EMAIL_BYTES: f64 = 20_000.0;
 /// A campaign's deadline, a reminder and an escalation.
 const SCHEDULES: f64 = 3.0;
 /// Events of a message: SES's Send and Delivery; Meta's sent, delivered and read, each in a request of its own.
@@ -60,7 +62,7 @@ pub fn run(_: &Options) -> Result<Report, Error> {
     let email = email(&of(Channel::Email, SES_NEW)?);
     let whatsapp = whatsapp(&of(Channel::Whatsapp, WHATSAPP)?);
     let mut report = Report {
-        title: format!("Cost of a campaign to {RECIPIENTS:.0} recipients, list prices of ap-south-1"),
+        title: format!("Cost of a campaign to {RECIPIENTS:.0} recipients, list prices of ap-south-1 where they were seen"),
         table: Table {
             header: ["item", "e-mail: quantity", "e-mail: $", "WhatsApp: quantity", "WhatsApp: $"]
                 .map(str::to_owned)
@@ -76,7 +78,7 @@ pub fn run(_: &Options) -> Result<Report, Error> {
             format!(
                 "Assumed: an e-mail sender waits for its slot as long as two chunks take, a WhatsApp sender runs 3 s, a planner 40 s, a batch of \
                  events or records 2 s, a webhook 20 ms, at the template's memory; {EMAIL_EVENTS} events an e-mail, {WHATSAPP_EVENTS} a WhatsApp \
-                 message, each posted alone; {EMAIL_BYTES} bytes an e-mail; {SCHEDULES} schedules."
+                 message, each posted alone; {SCHEDULES} schedules."
             ),
             format!(
                 "SES and Meta: preflight's prices of {}, a dollar at {:.2} rupees; the total is with utility messages.",
@@ -133,10 +135,9 @@ pub fn run(_: &Options) -> Result<Report, Error> {
 }
 
 const SES_MESSAGES: &str = "SES messages";
-const SES_DATA: &str = "SES data, GB";
 const META_UTILITY: &str = "Meta utility messages";
 const META_MARKETING: &str = "Meta marketing messages instead";
-const PROVIDERS: [&str; 4] = [SES_MESSAGES, SES_DATA, META_UTILITY, META_MARKETING];
+const PROVIDERS: [&str; 3] = [SES_MESSAGES, META_UTILITY, META_MARKETING];
 const WRITE_UNITS: &str = "DynamoDB write units";
 const READ_UNITS: &str = "DynamoDB read units";
 const LAMBDA_REQUESTS: &str = "Lambda requests";
@@ -146,7 +147,7 @@ const SNS_PUBLISHES: &str = "SNS publishes";
 const API_REQUESTS: &str = "API Gateway requests";
 const SCHEDULER: &str = "Scheduler invocations";
 /// In the order of the table.
-const ITEMS: [&str; 12] = [
+const ITEMS: [&str; 11] = [
     WRITE_UNITS,
     READ_UNITS,
     LAMBDA_REQUESTS,
@@ -156,7 +157,6 @@ const ITEMS: [&str; 12] = [
     API_REQUESTS,
     SCHEDULER,
     SES_MESSAGES,
-    SES_DATA,
     META_UTILITY,
     META_MARKETING,
 ];
@@ -183,8 +183,6 @@ fn email(run: &Run) -> Lines {
     line(&mut lines, SNS_PUBLISHES, events, price::SNS_PUBLISHES);
     let micros = |micros: u64| f64::from(u32::try_from(micros).unwrap_or(u32::MAX));
     line(&mut lines, SES_MESSAGES, RECIPIENTS, micros(PRICES.ses_usd_micros_per_1000) / 1e3);
-    let gigabytes = RECIPIENTS * EMAIL_BYTES / 1e9;
-    line(&mut lines, SES_DATA, gigabytes, micros(PRICES.ses_usd_micros_per_gb));
     lines
 }
 

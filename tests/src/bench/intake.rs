@@ -10,7 +10,7 @@ use domain::delivery::Channel;
 use runtime::Request;
 
 use super::campaign::{self, Case, SES_RAISED, WHATSAPP};
-use super::{Error, Figure, Options, Report, Table, UNOPTIMISED, cpu_time};
+use super::{Error, Figure, Options, Report, Table, cpu_time, unoptimised};
 use crate::harness::{EVENT_BATCH, Harness, Queue, QueueMessage, Turn, invoke};
 use crate::meta_simulator::sign;
 
@@ -46,7 +46,7 @@ pub fn run(_: &Options) -> Result<Report, Error> {
             .iter()
             .map(|(name, _, cpu)| Figure::new(format!("{NAME}.{name}.events_per_s"), rate(*cpu)))
             .collect(),
-        notes: UNOPTIMISED.map(str::to_owned).into_iter().collect(),
+        notes: unoptimised().into_iter().collect(),
     })
 }
 

@@ -25,6 +25,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub struct Suite {
     /// The first part of every key of its figures, and what selects it on the command line.
     pub name: &'static str,
+    /// What the code it measures was compiled with.
+    pub build_profile: &'static str,
     /// Measures.
     pub run: fn(&Options) -> Result<Report, Error>,
 }
@@ -33,22 +35,28 @@ pub struct Suite {
 pub const SUITES: &[Suite] = &[
     Suite {
         name: "calls_per_recipient",
+        build_profile: BUILD_PROFILE,
         run: calls::run,
     },
     Suite {
         name: "cost",
+        build_profile: BUILD_PROFILE,
         run: cost::run,
     },
     Suite {
         name: "engine",
+        build_profile: BUILD_PROFILE,
         run: engine::run,
     },
     Suite {
         name: "webhook_intake",
+        build_profile: BUILD_PROFILE,
         run: intake::run,
     },
     Suite {
         name: "cold_start",
+        // The functions as they are deployed, in processes of their own.
+        build_profile: "release",
         run: cold_start::run,
     },
 ];
@@ -64,12 +72,22 @@ pub struct Options {
     pub sizes: Vec<u32>,
 }
 
-/// Said beside throughput that was measured without the release profile's optimisation.
-pub(crate) const UNOPTIMISED: Option<&str> = if cfg!(debug_assertions) {
-    Some("this build is not optimised: the release profile (`cargo run --release -p tests --bin bench`) is several times faster")
-} else {
-    None
-};
+/// What this program, and with it all that it measures in its own process, was compiled with.
+pub const BUILD_PROFILE: &str = env!("BUILD_PROFILE");
+
+impl Options {
+    /// Whether a suite is to measure all it can.
+    fn is_all(&self) -> bool {
+        self.only.is_empty() && self.sizes == calls::SIZES
+    }
+}
+
+/// Said beside throughput that was measured without optimisation of our own code.
+pub(crate) fn unoptimised() -> Option<String> {
+    BUILD_PROFILE
+        .ends_with("opt-level 0")
+        .then(|| format!("measured without optimisation ({BUILD_PROFILE}): `make bench` builds with it"))
+}
 
 /// The processor time this process has used, all its threads together.
 ///
@@ -106,18 +124,77 @@ pub(crate) fn target_directory() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), |directory| workspace_root().join(directory))
 }
 
-/// Writes the figures of all reports to `bench.json` in the target directory, as one flat object, and returns its path.
+/// Puts a suite's figures into `bench.json` in the target directory, a flat object, and returns its path. What other suites measured
+/// stays, and so does what a run of a part of this one left out.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write_json(reports: &[Report]) -> Result<PathBuf, Error> {
-    let figures: serde_json::Map<String, serde_json::Value> = reports
-        .iter()
-        .flat_map(|report| &report.figures)
-        // Six digits after the point are more than any clock here resolves, and keep the file readable.
-        .map(|figure| (figure.key.clone(), ((figure.value * 1e6).round() / 1e6).into()))
-        .collect();
+pub fn write_json(suite: &Suite, options: &Options, report: &Report) -> Result<PathBuf, Error> {
     let path = target_directory().join("bench.json");
-    std::fs::write(&path, serde_json::to_string_pretty(&figures)? + "\n")?;
+    // A file that cannot be read as such an object is an interrupted run's.
+    let before = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let figures = merged(before.unwrap_or_default(), suite, options, report);
+    fs::write(&path, serde_json::to_string_pretty(&figures)? + "\n")?;
     Ok(path)
+}
+
+fn merged(mut figures: Figures, suite: &Suite, options: &Options, report: &Report) -> Figures {
+    if options.is_all() {
+        // So that a figure that is no longer measured does not stay for ever.
+        figures.retain(|key, _| key.split('.').next() != Some(suite.name));
+    }
+    for figure in &report.figures {
+        // Six digits after the point are more than any clock here resolves, and keep the file readable.
+        figures.insert(figure.key.clone(), ((figure.value * 1e6).round() / 1e6).into());
+    }
+    figures.insert(format!("{}.build_profile", suite.name), suite.build_profile.into());
+    figures
+}
+
+type Figures = serde_json::Map<String, serde_json::Value>;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_of_a_part_leaves_the_rest_of_the_figures() {
+        let suite = Suite {
+            name: "engine",
+            build_profile: "debug, opt-level 2",
+            run: engine::run,
+        };
+        let report = Report {
+            title: String::new(),
+            table: Table::default(),
+            figures: vec![Figure::new("engine.email.recipients_per_s", 2.000_000_4)],
+            notes: Vec::new(),
+        };
+        let before = json!({
+            "cost.email.total.usd": 1.0,
+            "engine.email.recipients_per_s": 1.0,
+            "engine.whatsapp.recipients_per_s": 1.0,
+        });
+        let after = |sizes: &[u32]| {
+            let options = Options {
+                only: String::new(),
+                runs: 1,
+                sizes: sizes.to_vec(),
+            };
+            serde_json::Value::from(merged(before.as_object().cloned().unwrap_or_default(), &suite, &options, &report))
+        };
+        let mut expected = json!({
+            "cost.email.total.usd": 1.0,
+            "engine.build_profile": "debug, opt-level 2",
+            "engine.email.recipients_per_s": 2.0,
+            "engine.whatsapp.recipients_per_s": 1.0,
+        });
+        assert_eq!(after(&[1_000]), expected);
+        if let Some(figures) = expected.as_object_mut() {
+            figures.remove("engine.whatsapp.recipients_per_s");
+        }
+        assert_eq!(after(&calls::SIZES), expected);
+    }
 }

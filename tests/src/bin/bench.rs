@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tests::bench::{self, Error, Options, SUITES, Suite};
+use tests::bench::{self, Error, Options, Report, SUITES, Suite};
 
 /// Measures the functions against the project's bars.
 #[derive(Debug, Parser)]
@@ -48,12 +48,22 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     };
     let is_wanted = |suite: &&Suite| arguments.suites.is_empty() || arguments.suites.contains(&suite.name);
     let mut reports = Vec::new();
-    for suite in SUITES.iter().filter(is_wanted) {
-        let report = (suite.run)(&options)?;
-        println!("{report}");
-        reports.push(report);
+    let done = SUITES
+        .iter()
+        .filter(is_wanted)
+        .try_for_each(|suite| measure(suite, &options, &mut reports));
+    // Not before: the workers write their metrics to standard output as they do in Lambda, a line a chunk.
+    for report in &reports {
+        println!("\n{report}");
     }
-    let path = bench::write_json(&reports)?;
-    println!("Figures: {}", path.display());
+    done
+}
+
+fn measure(suite: &Suite, options: &Options, reports: &mut Vec<Report>) -> Result<(), Error> {
+    let report = (suite.run)(options)?;
+    // After each: a run that is interrupted keeps what it has.
+    let path = bench::write_json(suite, options, &report)?;
+    eprintln!("  {}: {}", suite.name, path.display());
+    reports.push(report);
     Ok(())
 }

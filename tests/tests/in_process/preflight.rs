@@ -164,7 +164,7 @@ async fn a_report_tells_whom_it_reaches_and_whom_not_and_why() {
         ]
     );
     let cost = &shown["cost"];
-    assert_eq!(cost["lines"][0]["usd_micros"], 200, "two messages at ten cents a thousand");
+    assert_eq!(cost["lines"][0]["usd_micros"], 320, "two messages at sixteen cents a thousand");
     assert!(cost["paise"].as_u64() > Some(0) && cost["price_table_date"].is_string(), "{cost}");
 
     // A second look asks nobody: the answer is ten minutes good.

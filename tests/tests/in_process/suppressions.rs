@@ -381,18 +381,7 @@ async fn no_import_and_no_edit_of_a_vendor_lifts_a_suppression() {
         "vendor_code,company_name,email\r\nV-1,Asha Castings,{EMAIL}\r\nV-2,Asha Works,{}\r\n",
         EMAIL.to_uppercase()
     );
-    let upload = manager
-        .call(&imports::create::ROUTE, "/api/v1/files/import-vendors")
-        .body("text/csv", csv);
-    upload.await.expect(202);
-    let sent = app.take_messages(Var::ImportQueueUrl);
-    let message = Message {
-        id: "1".to_owned(),
-        body: sent[0]["MessageBody"].as_str().expect("a body").to_owned(),
-        correlation_id: String::new(),
-        receive_count: 1,
-    };
-    assert!((workers::import::WORKER.handler)(app.app(), vec![message]).await.is_empty());
+    crate::imports::import(&app, &manager, csv).await;
 
     assert_eq!(app.store().vendor_counts().await.unwrap().total, 2, "the vendors are imported");
     assert_eq!(app.items(&partition).await, before);

@@ -404,7 +404,12 @@ async fn finish(app: &App, import: Import) -> Result<Import, RecordError> {
 
 /// Puts the rows that were refused when they were to be stored behind those of the dry run.
 async fn all_rejects(app: &App, import: &Import) -> Result<String, Stopped> {
-    let Source { mut sheet, mapping, _file, .. } = Source::open(app, import).await?;
+    let Source {
+        mut sheet,
+        mapping,
+        file: _file,
+        ..
+    } = Source::open(app, import).await?;
     let header = sheet.header().to_vec();
     let mut rejects = Rejects::new(&header, &mapping)?;
     for offset in &import.checkpoint.late {

@@ -47,7 +47,8 @@ pub(super) struct Source {
     pub(super) recognition: Recognition,
     /// With the corrections.
     pub(super) mapping: Mapping,
-    _file: NamedTempFile,
+    /// Workbooks are read from it bit by bit.
+    pub(super) file: NamedTempFile,
 }
 
 impl Source {
@@ -78,7 +79,7 @@ impl Source {
             sheet,
             recognition,
             mapping,
-            _file: file,
+            file,
         })
     }
 }
@@ -102,7 +103,7 @@ pub(super) async fn run(app: &App, import: &Import) -> Result<Staged, Stopped> {
         mut sheet,
         recognition,
         mapping,
-        _file,
+        file: _file,
     } = source;
     let mut run = Run {
         app,
