@@ -56,7 +56,10 @@ pub(crate) async fn survey(app: &App, campaign: &Campaign, checks: &Checks, unti
         let (suppressed, next) = tokio::try_join!(suppressed(store, &channels, &stretch), next)?;
         for (vendor, _) in &stretch.vendors {
             survey.add(vendor, |channel| {
-                let reason = vendor.profile.address(channel).map(|address| suppressed.get(&(channel, address.to_owned())));
+                let reason = vendor
+                    .profile
+                    .address(channel)
+                    .map(|address| suppressed.get(&(channel, address.to_owned())));
                 match reason {
                     None => Reach::NoAddress,
                     Some(Some(reason)) => Reach::Suppressed((*reason).to_owned()),

@@ -237,7 +237,10 @@ fn cell(vendor: &Vendor, column: &str, reveal: bool) -> String {
         "currency" => text(currency),
         "gst_number" => several(gst_numbers, |gstin| gstin.masked(), reveal),
         "pan_number" => pan_number.as_ref().map(|pan| shown(pan, |pan| pan.masked(), reveal)).unwrap_or_default(),
-        "udyam_number" => udyam_number.as_ref().map(|udyam| shown(udyam, |udyam| udyam.masked(), reveal)).unwrap_or_default(),
+        "udyam_number" => udyam_number
+            .as_ref()
+            .map(|udyam| shown(udyam, |udyam| udyam.masked(), reveal))
+            .unwrap_or_default(),
         "udyam_registration_date" => udyam_registration_date.map(|date| date.to_string()).unwrap_or_default(),
         "activity" => activity.map(|activity| activity.as_str().to_owned()).unwrap_or_default(),
         // That nothing is known is nothing to import.
@@ -326,7 +329,11 @@ mod tests {
         let again = ParsedVendor::parse(read(&vendor, true)).expect("what is exported is valid");
         assert_eq!(again.claim, Some(vendor.msme_status));
         let mut expected = vendor.profile.clone();
-        assert_eq!(expected.attributes.remove("any name").as_deref(), Some("=1+1"), "it has no column of its own");
+        assert_eq!(
+            expected.attributes.remove("any name").as_deref(),
+            Some("=1+1"),
+            "it has no column of its own"
+        );
         assert_eq!(again.profile, expected);
     }
 
@@ -338,7 +345,10 @@ mod tests {
         let fields: BTreeSet<_> = errors.iter().map(|error| error.field).collect();
         assert_eq!(fields, ["email", "gst_number", "pan_number", "phone_number", "udyam_number"].into());
         assert_eq!(errors.len(), 8, "each single one: {errors:?}");
-        let text = format!("{:?} {:?} {:?} {:?} {:?}", masked.emails, masked.phone_numbers, masked.gst_numbers, masked.pan_number, masked.udyam_number);
+        let text = format!(
+            "{:?} {:?} {:?} {:?} {:?}",
+            masked.emails, masked.phone_numbers, masked.gst_numbers, masked.pan_number, masked.udyam_number
+        );
         for hidden in ["AAPFU0939F", "9876500001", "0012345", "accounts@"] {
             assert!(!text.contains(hidden), "{text}");
         }

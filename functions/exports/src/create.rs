@@ -86,7 +86,14 @@ async fn meant(app: &App, filter: Option<VendorFilter>, segment: Option<&str>) -
     let Some(segment) = segment else {
         return Ok((filter.unwrap_or_default().normalised(), None));
     };
-    let unknown = || invalid("segment_id", segment, "unknown", "there is no such segment: list them with GET /api/v1/segments");
+    let unknown = || {
+        invalid(
+            "segment_id",
+            segment,
+            "unknown",
+            "there is no such segment: list them with GET /api/v1/segments",
+        )
+    };
     let id: SegmentId = segment.parse().map_err(|_| unknown())?;
     match store::segments::get(app.store()?, id).await {
         Ok(segment) => Ok((segment.filter, Some(id))),

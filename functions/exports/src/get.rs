@@ -20,7 +20,8 @@ pub static ROUTE: Route = Route::new(
 
 const LINK_TTL: Duration = Duration::from_secs(300);
 
-const NOT_REVEALED: ApiError = ApiError::Forbidden("this export holds identifiers in full, which your role may not take out: ask for one without them");
+const NOT_REVEALED: ApiError =
+    ApiError::Forbidden("this export holds identifiers in full, which your role may not take out: ask for one without them");
 
 /// How far an export is and, once it is completed, a link to the file that works for five minutes.
 #[utoipa::path(get, path = "/api/v1/exports/{id}", operation_id = "exports-get", tag = "exports",
@@ -36,7 +37,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     }
     let download = match export.file.clone() {
         Some(file) => {
-            let url = objects::download_link(app, &file.key, &file.name, LINK_TTL).await.map_err(ApiError::Internal)?;
+            let url = objects::download_link(app, &file.key, &file.name, LINK_TTL)
+                .await
+                .map_err(ApiError::Internal)?;
             Some(DownloadResponse::new(file, url, now + LINK_TTL))
         }
         None => None,

@@ -172,12 +172,7 @@ pub struct DownloadResponse {
 
 impl DownloadResponse {
     pub(crate) fn new(file: ExportFile, url: String, url_expires_at: Timestamp) -> Self {
-        let ExportFile {
-            key: _,
-            name,
-            bytes,
-            sha256,
-        } = file;
+        let ExportFile { key: _, name, bytes, sha256 } = file;
         Self {
             url,
             url_expires_at,

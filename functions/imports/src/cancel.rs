@@ -38,7 +38,10 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         };
     }
     if import.state != ImportState::Cancelled {
-        return Err(conflict(format!("the import is {}: there is nothing left to cancel", import.state.as_str())));
+        return Err(conflict(format!(
+            "the import is {}: there is nothing left to cancel",
+            import.state.as_str()
+        )));
     }
     let version = import.version;
     respond::versioned(&ImportResponse::new(import, None), version)

@@ -55,7 +55,12 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let (caller, correlation_id) = (request.caller()?.id(), request.correlation_id.clone());
     let Upload { file_name, bytes, mode } = upload::read(request).await?;
     if bytes.is_empty() {
-        return Err(invalid("file", "", "empty", "the file is empty: upload a file with a header row and one row for each vendor"));
+        return Err(invalid(
+            "file",
+            "",
+            "empty",
+            "the file is empty: upload a file with a header row and one row for each vendor",
+        ));
     }
     let id = ImportId::from_ulid(app.new_ulid());
     let run = app.new_ulid();
@@ -64,16 +69,15 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         file_name,
         source_key: files::source(id),
         state: ImportState::Queued,
-        settings: Settings {
-            mode,
-            ..Settings::default()
-        },
+        settings: Settings { mode, ..Settings::default() },
         run,
         by: caller,
         at: app.now(),
     });
     // File, job, message: each is there before what refers to it. A file without a job is deleted with the others in time.
-    objects::put(app, &import.source_key, bytes, files::UPLOAD).await.map_err(ApiError::Internal)?;
+    objects::put(app, &import.source_key, bytes, files::UPLOAD)
+        .await
+        .map_err(ApiError::Internal)?;
     store::imports::create(app.store()?, &import).await?;
     let message = ImportMessage {
         import_id: id,

@@ -72,7 +72,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         FetchedBytes::Whole(bytes) => {
             let text = String::from_utf8(bytes).map_err(|error| ApiError::Internal(Box::new(error)))?;
             let response = respond::new(StatusCode::OK, files::CSV, text);
-            Ok(respond::with_header(response, "content-disposition", &format!("attachment; filename=\"{name}\"")))
+            Ok(respond::with_header(
+                response,
+                "content-disposition",
+                &format!("attachment; filename=\"{name}\""),
+            ))
         }
     }
 }

@@ -25,10 +25,7 @@ pub(crate) enum AcceptRepairs {
 impl From<AcceptRepairs> for Accepted {
     fn from(given: AcceptRepairs) -> Self {
         match given {
-            AcceptRepairs::All(all) => Self {
-                all,
-                codes: BTreeSet::new(),
-            },
+            AcceptRepairs::All(all) => Self { all, codes: BTreeSet::new() },
             AcceptRepairs::Codes(codes) => Self { all: false, codes },
         }
     }

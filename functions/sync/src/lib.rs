@@ -32,13 +32,5 @@ pub static ROUTES: [&Route; 7] = [
 
 /// The crate's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
-#[openapi(paths(
-    create::handle,
-    list::handle,
-    get::handle,
-    update::handle,
-    delete::handle,
-    run::handle,
-    list_runs::handle
-))]
+#[openapi(paths(create::handle, list::handle, get::handle, update::handle, delete::handle, run::handle, list_runs::handle))]
 pub struct Docs;

@@ -600,7 +600,11 @@ mod tests {
 
     #[test]
     fn objects_become_rows_and_their_fields_columns() {
-        check(r#"[{"code":"V-1","name":"A, B"},{"name":"C","pin":411001}]"#, "", Ok("code,name,pin\nV-1,\"A, B\",\n,C,411001\n"));
+        check(
+            r#"[{"code":"V-1","name":"A, B"},{"name":"C","pin":411001}]"#,
+            "",
+            Ok("code,name,pin\nV-1,\"A, B\",\n,C,411001\n"),
+        );
         check(
             r#"{"meta":{"list":[1]},"data":{"count":1,"vendors":[{"code":"V-1"}],"more":[{}]},"x":null}"#,
             "data.vendors",
@@ -656,7 +660,11 @@ mod tests {
         let deep = |levels: usize| format!("[{{\"a\":{}{}}}]", "[".repeat(levels), "]".repeat(levels));
         check(&deep(22), "", Err("json_empty"));
         check(&deep(23), "", Err("json_too_deep"));
-        check(&format!("{{\"skipped\":{},\"list\":[]}}", "[".repeat(1_000_000)), "list", Err("json_too_deep"));
+        check(
+            &format!("{{\"skipped\":{},\"list\":[]}}", "[".repeat(1_000_000)),
+            "list",
+            Err("json_too_deep"),
+        );
         check(&format!("[{{\"a\":\"{}\"}}]", "x".repeat(32_768)), "", Err("json_too_long"));
         check(&format!("[{{\"a\":\"{}\"}}]", "x".repeat(1_000_000)), "", Err("json_too_long"));
         check(&format!("[{{\"a\":{}}}]", "1".repeat(1_000_000)), "", Err("json_too_long"));

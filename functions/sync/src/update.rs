@@ -33,7 +33,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let seen = store::sync_sources::get(store, request.id("id")?).await?;
     request.if_match(seen.version)?;
     let keeps = seen.schedule.is_some() && settings.enabled && settings.timetable == seen.settings.timetable;
-    let schedule = if keeps { seen.schedule } else { timing::make(app, seen.id, &settings).await? };
+    let schedule = if keeps {
+        seen.schedule
+    } else {
+        timing::make(app, seen.id, &settings).await?
+    };
     let source = SyncSource {
         settings,
         schedule,

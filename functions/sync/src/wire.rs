@@ -115,10 +115,7 @@ impl SourceRequest {
             mode,
             accepted: match accept_repairs {
                 None => Accepted::default(),
-                Some(AcceptRepairs::All(all)) => Accepted {
-                    all,
-                    ..Accepted::default()
-                },
+                Some(AcceptRepairs::All(all)) => Accepted { all, ..Accepted::default() },
                 Some(AcceptRepairs::Codes(codes)) => Accepted { all: false, codes },
             },
             policy,

@@ -64,7 +64,12 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         errors.push(FieldError::new("status", status.as_str(), "unknown", message));
     }
     if effective_to.is_some_and(|to| to < effective_from) {
-        errors.push(FieldError::new("effective_to", "", "before_effective_from", "the last day is before the first"));
+        errors.push(FieldError::new(
+            "effective_to",
+            "",
+            "before_effective_from",
+            "the last day is before the first",
+        ));
     }
     if !errors.is_empty() {
         return Err(errors.into());

@@ -13,7 +13,14 @@ use runtime::{ApiError, App, Request};
 /// 422 with every parameter that is wrong.
 pub(crate) async fn filter(app: &App, request: &Request) -> Result<VendorFilter, ApiError> {
     if let Some(segment) = request.query("segment") {
-        let unknown = || invalid("segment", segment, "unknown", "there is no such segment: list them with GET /api/v1/segments");
+        let unknown = || {
+            invalid(
+                "segment",
+                segment,
+                "unknown",
+                "there is no such segment: list them with GET /api/v1/segments",
+            )
+        };
         let id = segment.parse().map_err(|_| unknown())?;
         return match store::segments::get(app.store()?, id).await {
             Ok(segment) => Ok(segment.filter),
@@ -63,7 +70,11 @@ pub(crate) async fn filter(app: &App, request: &Request) -> Result<VendorFilter,
     if let Err(wrong) = filter.check() {
         errors.extend(wrong);
     }
-    if errors.is_empty() { Ok(filter.normalised()) } else { Err(errors.into()) }
+    if errors.is_empty() {
+        Ok(filter.normalised())
+    } else {
+        Err(errors.into())
+    }
 }
 
 /// In what order.
@@ -79,6 +90,9 @@ pub(crate) fn order(request: &Request) -> Result<VendorOrder, ApiError> {
 
 fn several(request: &Request, name: &str) -> Vec<String> {
     let values = request.query.iter().filter(|(key, _)| key == name);
-    let parts = values.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|part| !part.is_empty());
+    let parts = values
+        .flat_map(|(_, value)| value.split(','))
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     parts.map(str::to_owned).collect()
 }

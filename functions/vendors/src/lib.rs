@@ -43,5 +43,20 @@ pub static ROUTES: [&Route; 14] = [
 
 /// The crate's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
-#[openapi(paths(create::handle, list::handle, get::handle, update::handle, delete::handle, restore::handle, history::handle, status::handle, add_status::handle, verdict::handle, findings::handle, group::handle, share_status::handle, list_groups::handle))]
+#[openapi(paths(
+    create::handle,
+    list::handle,
+    get::handle,
+    update::handle,
+    delete::handle,
+    restore::handle,
+    history::handle,
+    status::handle,
+    add_status::handle,
+    verdict::handle,
+    findings::handle,
+    group::handle,
+    share_status::handle,
+    list_groups::handle
+))]
 pub struct Docs;

@@ -49,9 +49,10 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let more = groups.len() > wanted;
     groups.truncate(wanted);
-    let next = groups.last().filter(|_| more).map(|((calm, first), _)| {
-        PageKey::from([("calm".to_owned(), calm.to_string()), ("first".to_owned(), first.to_string())])
-    });
+    let next = groups
+        .last()
+        .filter(|_| more)
+        .map(|((calm, first), _)| PageKey::from([("calm".to_owned(), calm.to_string()), ("first".to_owned(), first.to_string())]));
     let next_cursor = paging::cursor(app, &request, next).await?;
     respond::ok(&List {
         items: groups.into_iter().map(|(_, group)| group).collect(),
@@ -76,7 +77,11 @@ fn group(entries: Vec<Entry>) -> Option<(Place, PanGroup)> {
             vendor_id: entry.id,
             vendor_code: entry.code,
             company_name: entry.name,
-            udyam: entry.udyam.as_deref().and_then(|udyam| Udyam::parse(udyam).ok()).map(domain::identifiers::Parsed::into_value),
+            udyam: entry
+                .udyam
+                .as_deref()
+                .and_then(|udyam| Udyam::parse(udyam).ok())
+                .map(domain::identifiers::Parsed::into_value),
             registered_on: None,
             status: entry.status,
             rank: None,

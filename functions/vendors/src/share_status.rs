@@ -45,7 +45,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let now = app.now();
     let history = store::vendors::status_history(store, vendor.id).await?;
     let Some(known) = status::on(&history, indian_date(now)).entry else {
-        return Err(conflict("nothing is known of this vendor's status: record it first, or share that of another code"));
+        return Err(conflict(
+            "nothing is known of this vendor's status: record it first, or share that of another code",
+        ));
     };
     let (response_id, campaign_id) = match known.evidence {
         Evidence::Declaration {

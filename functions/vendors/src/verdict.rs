@@ -51,7 +51,12 @@ pub struct VerdictResponse {
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let Some(accepted_on) = date(&request, "accepted_on")? else {
-        return Err(invalid("accepted_on", "", "required", "give the day of acceptance, as in ?accepted_on=2026-07-01"));
+        return Err(invalid(
+            "accepted_on",
+            "",
+            "required",
+            "give the day of acceptance, as in ?accepted_on=2026-07-01",
+        ));
     };
     let paid_on = date(&request, "paid_on")?;
     let amount = request.query("amount_paise").map(|text| {

@@ -42,7 +42,14 @@ pub(crate) async fn read(app: &App, request: &StartRequest) -> Result<Scope, Api
     let store = app.store()?;
     let (scope, entries) = match (&request.segment_id, &request.filter, &request.vendor_ids) {
         (Some(text), None, None) => {
-            let unknown = || invalid("segment_id", text, "unknown", "there is no such segment: list them with GET /api/v1/segments");
+            let unknown = || {
+                invalid(
+                    "segment_id",
+                    text,
+                    "unknown",
+                    "there is no such segment: list them with GET /api/v1/segments",
+                )
+            };
             let id = text.parse().map_err(|_| unknown())?;
             let segment = store::segments::get(store, id).await.map_err(|error| match error {
                 StoreError::NotFound => unknown(),

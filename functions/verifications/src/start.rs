@@ -101,7 +101,10 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         run_id: id,
         task: Task::Plan,
     };
-    let message = Outgoing { body: message, delay_secs: 0 };
+    let message = Outgoing {
+        body: message,
+        delay_secs: 0,
+    };
     if let Err(error) = runtime::send(app, Var::VerificationQueueUrl, &request.correlation_id, &[message]).await {
         tracing::error!(correlation_id = request.correlation_id, run_id = %id, %error, "verification not queued");
         // Nobody would ever work on it. If the message was taken after all, the worker finds the run over.

@@ -116,7 +116,9 @@ async fn run(app: &App, export: &Export) -> Result<u32, Stopped> {
     let (store, started) = (app.store()?, Instant::now());
     let ids = ids(app, export).await?;
     if export.format == ExportFormat::Xlsx && ids.len() > SHEET_ROWS {
-        return Err(Stopped::Refused("a sheet of Excel has no room for so many vendors: choose csv, or a filter"));
+        return Err(Stopped::Refused(
+            "a sheet of Excel has no room for so many vendors: choose csv, or a filter",
+        ));
     }
     let total = u32::try_from(ids.len())?;
     report(app, export.id, 0, total).await?;
@@ -143,7 +145,9 @@ async fn run(app: &App, export: &Export) -> Result<u32, Stopped> {
             reported = rows;
         }
         if started.elapsed() > BUDGET {
-            return Err(Stopped::Refused("there are too many vendors for one file: choose a filter, or fewer columns"));
+            return Err(Stopped::Refused(
+                "there are too many vendors for one file: choose a filter, or fewer columns",
+            ));
         }
     }
     let spool = spool.into_inner().map_err(io::IntoInnerError::into_error)?;

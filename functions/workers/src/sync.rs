@@ -212,7 +212,10 @@ async fn work(app: &App, message: &Message, source: &SyncSource, run: SyncRun) -
         Ok(import) => import,
         Err(StoreError::NotFound) => {
             if message.receive_count > MAX_RECEIVES {
-                let error = RunError::new("interrupted", "reading the source was interrupted again and again: make the file smaller, or run it again");
+                let error = RunError::new(
+                    "interrupted",
+                    "reading the source was interrupted again and again: make the file smaller, or run it again",
+                );
                 return fail(app, run, error).await;
             }
             if !sync_sources::claim(store, &run, app.now(), CLAIM).await? {

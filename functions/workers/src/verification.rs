@@ -8,15 +8,15 @@
 //!   transaction with a look at the run: nothing is asked twice by accident, and nothing after a cancellation;
 //! - an answer is written down before anything follows from it, and what follows can be repeated.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::VendorId;
 use domain::vendor_record::Vendor;
 use domain::verification::{Asked, Next, Outcome, Verification, VerificationRequest, VerificationResult, identifiers_of, status_entries};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use outbound::https::Https;
 use runtime::{App, Message, Metrics, Outgoing, RecordError, Var, Worker};
@@ -40,6 +40,9 @@ pub static WORKER: Worker = Worker {
     ],
     handler: |app, messages| Box::pin(each(messages, move |message| handle(app, message))),
 };
+
+/// The account in the table: how fast it may be asked, and whether it wants to be left alone.
+const ACCOUNT: &str = "verification:cashfree";
 
 /// Pages of a run worked on at a time.
 const LANES: u32 = 4;
@@ -218,10 +221,7 @@ impl Work<'_> {
     /// Asks about every identifier of a page's vendors that nobody has asked about yet, and stores what came of all of them.
     async fn ask_all(&self, page: &WorkPage) -> Result<Pass, RecordError> {
         let mut pass = Pass {
-            counts: Counts {
-                vendors: u32::try_from(page.vendor_ids.len()).unwrap_or(u32::MAX),
-                ..Counts::default()
-            },
+            counts: Counts::default(),
             halt: None,
             later: None,
             is_over: self.run.state != RunState::Running,
@@ -251,6 +251,7 @@ impl Work<'_> {
             verifier: verifier.filter(|_| !pass.is_over),
             halt: OnceLock::new(),
             is_over: AtomicBool::new(pass.is_over),
+            closed_until: AtomicI64::new(store::providers::get(self.store, ACCOUNT).await?.closed_until),
         };
         let questions: Vec<(Asked, Option<Ask>)> = identifiers
             .into_iter()
@@ -270,11 +271,14 @@ impl Work<'_> {
                         outcomes.extend(self.keep(vendor, ask).await?);
                     }
                 }
-                Ok::<_, RecordError>((standing, outcomes))
+                Ok::<_, RecordError>((asked, standing, outcomes))
             })
             .buffer_unordered(AT_ONCE);
-        let answered: Vec<(Standing, Vec<Outcome>)> = answered.try_collect().await?;
-        for (standing, outcomes) in answered {
+        // All of them, also after a failure: a question that is under way is paid for, and its answer must be written down.
+        let answered: Vec<Result<_, RecordError>> = answered.collect().await;
+        let mut unsettled: BTreeSet<VendorId> = BTreeSet::new();
+        for result in answered {
+            let (asked, standing, outcomes) = result?;
             for outcome in outcomes {
                 *pass.counts.outcomes.entry(outcome).or_default() += 1;
             }
@@ -285,10 +289,12 @@ impl Work<'_> {
                         pass.count(ask, page.number);
                     }
                     pass.later = Some(pass.later.map_or(delay_secs, |other| other.min(delay_secs)));
+                    unsettled.extend(bearers.get(&asked).into_iter().flatten().map(|vendor| vendor.id));
                 }
-                Standing::NotAsked => {}
             }
         }
+        // Those that were deleted since are dealt with, too.
+        pass.counts.vendors = u32::try_from(page.vendor_ids.len() - unsettled.len()).unwrap_or(u32::MAX);
         pass.is_over |= asking.is_over();
         pass.halt = pass.halt.or_else(|| asking.halt.get().cloned());
         Ok(pass)
@@ -391,15 +397,13 @@ impl Pass {
 enum Standing {
     /// There is an answer, or asking was given up.
     Settled(Ask),
-    /// To be looked at again.
+    /// To be looked at again, unless the run is over.
     Later {
         /// What is known of it.
         ask: Option<Ask>,
         /// In how many seconds.
         delay_secs: u32,
     },
-    /// The run is over.
-    NotAsked,
 }
 
 /// A pass over the identifiers of a page.
@@ -410,6 +414,8 @@ struct Asking<'a> {
     verifier: Option<Cashfree>,
     halt: OnceLock<String>,
     is_over: AtomicBool,
+    /// The provider wants to be left alone until then, seconds since the epoch.
+    closed_until: AtomicI64,
 }
 
 impl Asking<'_> {
@@ -429,7 +435,7 @@ impl Asking<'_> {
             let last = ask.attempts.last().map_or(now, |last| last.at);
             match ask.state {
                 AskState::Settled => return Ok(Standing::Settled(ask.clone())),
-                // Over, with this left as it is: nobody will ask again.
+                // Left as it is: nobody will ask again.
                 _ if self.is_over() => return Ok(Standing::Later { ask: seen, delay_secs: 0 }),
                 AskState::Asking if now < last + LOST_AFTER => return later(seen, last + LOST_AFTER),
                 AskState::Waiting if ask.not_before.is_some_and(|at| now < at) => {
@@ -440,15 +446,19 @@ impl Asking<'_> {
             }
         }
         let Some(verifier) = self.verifier.as_ref().filter(|_| !self.is_over()) else {
-            return Ok(Standing::NotAsked);
+            return Ok(Standing::Later { ask: seen, delay_secs: 0 });
         };
         if Instant::now() > self.work.deadline {
             return Ok(Standing::Later { ask: seen, delay_secs: 0 });
         }
+        let closed_until = Timestamp::from_second(self.closed_until.load(Ordering::Relaxed))?;
+        if now < closed_until {
+            return later(seen, closed_until);
+        }
         if let Some(ask) = seen.as_ref().filter(|ask| ask.count() >= MAX_ATTEMPTS) {
             return self.give_up(verifier, ask.clone()).await;
         }
-        match self.slot(verifier).await? {
+        match self.slot().await? {
             Reservation::After(micros) => tokio::time::sleep(Duration::from_micros(u64::try_from(micros).unwrap_or(0))).await,
             Reservation::Refused(micros) => {
                 // Nobody knows how many others wait as well: not all of them should come back at once.
@@ -459,17 +469,16 @@ impl Asking<'_> {
         }
         // Somebody else's answer may have ended the run while this one waited.
         if self.is_over() {
-            return Ok(Standing::NotAsked);
+            return Ok(Standing::Later { ask: seen, delay_secs: 0 });
         }
         self.ask_now(verifier, asked, seen).await
     }
 
-    async fn slot(&self, verifier: &Cashfree) -> Result<Reservation, RecordError> {
+    async fn slot(&self) -> Result<Reservation, RecordError> {
         let app = self.work.app;
         let per_second = i64::from(app.config().number(Var::VerificationPerSecond)?);
-        let name = format!("verification:{}", verifier.provider());
         let rate = Rate {
-            name: &name,
+            name: ACCOUNT,
             unit_micros: 1_000_000 / per_second,
             horizon_micros: i64::try_from(PACE_HORIZON.as_micros()).unwrap_or(i64::MAX),
         };
@@ -506,7 +515,7 @@ impl Asking<'_> {
             Claim::Lost => return Ok(Standing::Later { ask: None, delay_secs: 2 }),
             Claim::RunOver => {
                 self.is_over.store(true, Ordering::Relaxed);
-                return Ok(Standing::NotAsked);
+                return Ok(Standing::Later { ask: seen, delay_secs: 0 });
             }
         }
         let request = VerificationRequest {
@@ -517,6 +526,13 @@ impl Asking<'_> {
         if answer.halts_run() {
             self.halt.get_or_init(|| answer.reason.clone());
             self.is_over.store(true, Ordering::Relaxed);
+        }
+        if answer.outcome == Outcome::Quota && answer.is_retryable() {
+            // Too many requests: that is about the account, so everybody waits and nobody wastes an attempt.
+            let wait = answer.retry_after_secs.unwrap_or(BACKOFF_SECS);
+            let until = app.now() + SignedDuration::from_secs(i64::from(wait));
+            store::providers::close(store, ACCOUNT, until, &answer.reason).await?;
+            self.closed_until.fetch_max(until.as_second(), Ordering::Relaxed);
         }
         self.write_down(ask, answer).await
     }

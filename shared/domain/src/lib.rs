@@ -32,6 +32,7 @@ pub mod verification;
 pub mod work;
 
 pub use ids::{
-    CampaignId, ExportId, ImportId, InvalidId, ProposalId, ResponseId, ScheduleId, SegmentId, SyncRunId, SyncSourceId, TemplateId, UserId, VendorId, VerificationRunId,
+    CampaignId, ExportId, ImportId, InvalidId, ProposalId, ResponseId, ScheduleId, SegmentId, SyncRunId, SyncSourceId, TemplateId, UserId, VendorId,
+    VerificationRunId,
 };
 pub use vendor::FieldError;

@@ -15,7 +15,23 @@ const MAX_CHARS: usize = 40;
 
 /// Words that tell nothing apart: legal forms and particles.
 const STOP_WORDS: [&str; 17] = [
-    "and", "the", "of", "pvt", "private", "ltd", "limited", "llp", "co", "company", "inc", "corp", "corporation", "ms", "messrs", "mr", "opc",
+    "and",
+    "the",
+    "of",
+    "pvt",
+    "private",
+    "ltd",
+    "limited",
+    "llp",
+    "co",
+    "company",
+    "inc",
+    "corp",
+    "corporation",
+    "ms",
+    "messrs",
+    "mr",
+    "opc",
 ];
 
 /// What a vendor is found by: letters and digits in lower case of its name's words, code, GSTINs, PAN, Udyam number, telephone
@@ -44,7 +60,11 @@ fn name_words(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     for word in name.split_whitespace() {
         let whole = compact(word);
-        let parts: Vec<String> = word.split(|c: char| !c.is_alphanumeric()).map(compact).filter(|part| !part.is_empty()).collect();
+        let parts: Vec<String> = word
+            .split(|c: char| !c.is_alphanumeric())
+            .map(compact)
+            .filter(|part| !part.is_empty())
+            .collect();
         // "A-One" is found as "aone" and as "one".
         if parts.len() > 1 {
             words.extend(parts.into_iter().filter(|part| part.chars().count() >= MIN_CHARS));
@@ -73,12 +93,9 @@ pub fn query(text: &str) -> Vec<String> {
 
 /// Whether what a vendor is found by begins with every word of a query.
 pub fn matches(tokens: &BTreeSet<String>, query: &[String]) -> bool {
-    query.iter().all(|word| {
-        tokens
-            .range(word.clone()..)
-            .next()
-            .is_some_and(|token| token.starts_with(word.as_str()))
-    })
+    query
+        .iter()
+        .all(|word| tokens.range(word.clone()..).next().is_some_and(|token| token.starts_with(word.as_str())))
 }
 
 fn is_stop_word(word: &str) -> bool {
@@ -116,7 +133,19 @@ mod tests {
         };
         let tokens = tokens(&VendorProfile::parse(raw).unwrap().0);
         let check = |text: &str, found: bool| assert_eq!(matches(&tokens, &query(text)), found, "{text}");
-        for text in ["kav", "CAST kaveri", "one", "a-one", "v-1001", "V1001b", "27AAPFU", "aapfu0939f", "+919876543210", "09876543210", "98765"] {
+        for text in [
+            "kav",
+            "CAST kaveri",
+            "one",
+            "a-one",
+            "v-1001",
+            "V1001b",
+            "27AAPFU",
+            "aapfu0939f",
+            "+919876543210",
+            "09876543210",
+            "98765",
+        ] {
             check(text, true);
         }
         for text in ["accounts@kaveri.ex", "kaveri private limited"] {

@@ -211,12 +211,29 @@ mod tests {
         };
         use serde_json::json;
         check(json!({}), true);
-        check(json!({ "msme_statuses": ["micro", "small"], "states": ["KA"], "supplier_types": ["trader"], "tags": ["Critical"] }), true);
+        check(
+            json!({ "msme_statuses": ["micro", "small"], "states": ["KA"], "supplier_types": ["trader"], "tags": ["Critical"] }),
+            true,
+        );
         check(json!({ "tags": ["critical", "plant-3"] }), false);
         check(json!({ "has_email": true, "has_whatsapp": false }), true);
         check(json!({ "has_whatsapp": true }), false);
         check(json!({ "states": ["Kerala"] }), false);
-        assert!(VendorFilter { text: Some("x".to_owned()), ..VendorFilter::default() }.check().is_err());
-        assert!(VendorFilter { states: vec!["Atlantis".to_owned()], ..VendorFilter::default() }.check().is_err());
+        assert!(
+            VendorFilter {
+                text: Some("x".to_owned()),
+                ..VendorFilter::default()
+            }
+            .check()
+            .is_err()
+        );
+        assert!(
+            VendorFilter {
+                states: vec!["Atlantis".to_owned()],
+                ..VendorFilter::default()
+            }
+            .check()
+            .is_err()
+        );
     }
 }

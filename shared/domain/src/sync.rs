@@ -295,7 +295,10 @@ impl Timetable {
         if times.is_empty() {
             return Err(wrong("past", "this is never again: give a time that is still to come"));
         }
-        if times.windows(2).any(|pair| pair[1].duration_since(pair[0]).as_secs() < Self::SHORTEST_SECS) {
+        if times
+            .windows(2)
+            .any(|pair| pair[1].duration_since(pair[0]).as_secs() < Self::SHORTEST_SECS)
+        {
             return Err(wrong("too_often", "a source is read every 15 minutes at most"));
         }
         Ok(Self { expression: parsed, zone })
@@ -370,7 +373,12 @@ impl Settings {
                 }
                 if let Some(AuthHeader { name, secret_name }) = auth {
                     if !is_header_name(name) {
-                        wrong("origin.auth.name", name, "malformed", "name a header that a request may carry, as in authorization");
+                        wrong(
+                            "origin.auth.name",
+                            name,
+                            "malformed",
+                            "name a header that a request may carry, as in authorization",
+                        );
                     }
                     if !is_secret_name(secret_name) {
                         let message = "name the value in the sync secret with 1 to 64 letters, digits, `-`, `_` and `.`";
@@ -393,10 +401,7 @@ fn is_header_name(text: &str) -> bool {
     // The characters of a token: <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2>
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let lower = text.to_ascii_lowercase();
-    (1..=64).contains(&text.len())
-        && text.bytes().all(is_token)
-        && !RESERVED_HEADERS.contains(&lower.as_str())
-        && !lower.starts_with("proxy-")
+    (1..=64).contains(&text.len()) && text.bytes().all(is_token) && !RESERVED_HEADERS.contains(&lower.as_str()) && !lower.starts_with("proxy-")
 }
 
 fn is_secret_name(text: &str) -> bool {
@@ -703,7 +708,11 @@ mod tests {
     #[test]
     fn a_typed_secret_is_not_repeated() {
         let errors = settings(https("", Some(("x-api-key", "Bearer s3cret")))).check().unwrap_err();
-        assert!(errors.iter().all(|error| !error.value.contains("s3cret") && !error.message.contains("s3cret")));
+        assert!(
+            errors
+                .iter()
+                .all(|error| !error.value.contains("s3cret") && !error.message.contains("s3cret"))
+        );
         assert!(!format!("{:?}", https("", None)).contains("erp.example.in"));
     }
 
@@ -759,14 +768,24 @@ mod tests {
     fn a_file_belongs_to_the_folder_it_is_in() {
         assert_eq!(dropped("drop/erp-exports/vendors.csv"), Some(("erp-exports", "vendors.csv")));
         assert_eq!(dropped("drop/erp-exports/2026/11/vendors.csv"), Some(("erp-exports", "vendors.csv")));
-        for key in ["drop/erp-exports/", "drop/erp-exports/2026/", "drop/vendors.csv", "imports/x/source", "drop/../x/y.csv", "drop//x.csv"] {
+        for key in [
+            "drop/erp-exports/",
+            "drop/erp-exports/2026/",
+            "drop/vendors.csv",
+            "imports/x/source",
+            "drop/../x/y.csv",
+            "drop//x.csv",
+        ] {
             assert_eq!(dropped(key), None, "{key}");
         }
     }
 
     #[test]
     fn a_key_is_read_as_s3_writes_it() {
-        assert_eq!(written_key("drop/erp/vendor+list%281%29+%E2%82%B9.csv").as_deref(), Some("drop/erp/vendor list(1) ₹.csv"));
+        assert_eq!(
+            written_key("drop/erp/vendor+list%281%29+%E2%82%B9.csv").as_deref(),
+            Some("drop/erp/vendor list(1) ₹.csv")
+        );
         assert_eq!(written_key("drop/a%2Bb.csv").as_deref(), Some("drop/a+b.csv"));
         for broken in ["a%", "a%2", "a%zz", "a%ff"] {
             assert_eq!(written_key(broken), None, "{broken}");
@@ -805,11 +824,7 @@ mod tests {
         };
         for message in [
             SyncMessage::Run { source_id, run_id },
-            SyncMessage::Settle {
-                source_id,
-                run_id,
-                looks: 3,
-            },
+            SyncMessage::Settle { source_id, run_id, looks: 3 },
             fire(None),
             fire(Some("2026-11-02T04:30:00Z".parse().unwrap())),
         ] {

@@ -44,9 +44,9 @@ impl Role {
         match self {
             Role::Admin => true,
             Role::CampaignManager => match permission {
-                OwnProfile | VendorsRead | VendorsReveal | VendorsVerify | VendorsWrite | VendorsDelete | ImportsRead | ImportsWrite | TemplatesRead | TemplatesWrite
-                | CampaignsRead | CampaignsWrite | CampaignsExecute | ResponsesRead | ResponsesReview | AnalyticsRead | SuppressionsRead
-                | SuppressionsWrite | SystemRead => true,
+                OwnProfile | VendorsRead | VendorsReveal | VendorsVerify | VendorsWrite | VendorsDelete | ImportsRead | ImportsWrite
+                | TemplatesRead | TemplatesWrite | CampaignsRead | CampaignsWrite | CampaignsExecute | ResponsesRead | ResponsesReview
+                | AnalyticsRead | SuppressionsRead | SuppressionsWrite | SystemRead => true,
                 SuppressionsRemove | SyncManage => false,
             },
             Role::Viewer => matches!(

@@ -95,7 +95,10 @@ mod tests {
             ..RawVendor::default()
         });
         let changes = between(Some(&before), &after);
-        let changes: Vec<_> = changes.iter().map(|change| (change.field.as_str(), change.from.clone(), change.to.clone())).collect();
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|change| (change.field.as_str(), change.from.clone(), change.to.clone()))
+            .collect();
         assert_eq!(
             changes,
             [

@@ -157,7 +157,12 @@ fn of_several_values_the_valid_ones_are_taken_and_the_others_named() {
         assert_eq!(warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), warned);
     }
     check("a@zorvani.example; b@zorvani.example", "9876543210 / 98765 43211", (2, 2), &[]);
-    check("a@zorvani.example/b@zorvani.example", "022-24000000, 9876543210", (2, 1), &["phone_dropped"]);
+    check(
+        "a@zorvani.example/b@zorvani.example",
+        "022-24000000, 9876543210",
+        (2, 1),
+        &["phone_dropped"],
+    );
     check("a@zorvani.example, nobody", "9876543210/9876543210", (1, 1), &["email_dropped"]);
     check("a@zorvani.example,", "9876543210/-", (1, 1), &[]);
 
@@ -170,7 +175,10 @@ fn of_several_values_the_valid_ones_are_taken_and_the_others_named() {
         phone_numbers: vec!["022-24000000 / 12345".into()],
         ..raw_vendor()
     };
-    assert_eq!(error_codes(none), [("phone_number", "phone_not_mobile"), ("phone_number", "phone_length")]);
+    assert_eq!(
+        error_codes(none),
+        [("phone_number", "phone_not_mobile"), ("phone_number", "phone_length")]
+    );
     let many = RawVendor {
         emails: (0..6).map(|i| format!("a{i}@zorvani.example")).collect(),
         ..raw_vendor()
@@ -200,9 +208,15 @@ fn the_rest_of_a_record_is_read_as_people_write_it() {
     let raw: RawVendor = serde_json::from_value(json).unwrap();
     let ParsedVendor { profile, claim, warnings } = ParsedVendor::parse(raw).unwrap();
     assert_eq!(profile.annual_turnover_paise, Some(1_250_000_000));
-    assert_eq!((profile.year_established, profile.currency.as_deref(), profile.country.as_deref()), (Some(1998), Some("INR"), Some("IN")));
+    assert_eq!(
+        (profile.year_established, profile.currency.as_deref(), profile.country.as_deref()),
+        (Some(1998), Some("INR"), Some("IN"))
+    );
     assert_eq!(profile.tags, ["critical", "plant-2"]);
-    assert_eq!((profile.nda, profile.sqa, profile.four_m, profile.code_of_conduct), (Some(true), Some(false), Some(true), None));
+    assert_eq!(
+        (profile.nda, profile.sqa, profile.four_m, profile.code_of_conduct),
+        (Some(true), Some(false), Some(true), None)
+    );
     assert_eq!((claim, warnings[0].code), (None, "msme_status_ambiguous"));
     assert_eq!(profile.attributes.get("msme_status_claimed").unwrap(), "MSME Certified");
     assert_eq!(profile.opt_ins.len(), 1);
@@ -227,7 +241,10 @@ fn a_newer_row_overlays_what_it_says_and_leaves_consents_alone() {
     };
     let (profile, _) = VendorProfile::parse(RawVendor::from(&old).overlaid_by(newer)).unwrap();
     assert_eq!(profile.emails[0].as_str(), "new@zorvani.example");
-    assert_eq!((profile.company_name, profile.annual_turnover_paise), (old.company_name, Some(20_000_000)));
+    assert_eq!(
+        (profile.company_name, profile.annual_turnover_paise),
+        (old.company_name, Some(20_000_000))
+    );
 }
 
 #[test]
@@ -243,7 +260,15 @@ fn every_wrong_new_field_is_reported() {
         ..raw_vendor()
     };
     let codes: Vec<_> = error_codes(raw).into_iter().map(|(field, _)| field).collect();
-    let fields = ["annual_turnover", "year_established", "currency", "udyam_registration_date", "activity", "msme_status", "nda"];
+    let fields = [
+        "annual_turnover",
+        "year_established",
+        "currency",
+        "udyam_registration_date",
+        "activity",
+        "msme_status",
+        "nda",
+    ];
     assert_eq!(codes, fields);
 }
 

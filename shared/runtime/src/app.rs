@@ -229,7 +229,8 @@ impl App {
     /// # Errors
     /// When the secret cannot be read or is malformed.
     pub async fn verification_account(&self) -> Result<Arc<VerificationAccount>, ApiError> {
-        self.cached(&self.verification, Var::VerificationSecretArn, VerificationAccount::parse).await
+        self.cached(&self.verification, Var::VerificationSecretArn, VerificationAccount::parse)
+            .await
     }
 
     async fn cached<T>(&self, cache: &Cached<T>, var: Var, parse: fn(&str) -> Result<T, InvalidSecret>) -> Result<Arc<T>, ApiError> {

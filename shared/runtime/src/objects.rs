@@ -22,7 +22,14 @@ use crate::queue::RecordError;
 pub async fn put_file(app: &App, key: &str, path: &Path, content_type: &str) -> Result<(), RecordError> {
     let body = ByteStream::from_path(path).await?;
     let bucket = app.config().get(Var::BucketName)?;
-    app.s3().put_object().bucket(bucket).key(key).content_type(content_type).body(body).send().await?;
+    app.s3()
+        .put_object()
+        .bucket(bucket)
+        .key(key)
+        .content_type(content_type)
+        .body(body)
+        .send()
+        .await?;
     Ok(())
 }
 
@@ -39,7 +46,11 @@ pub async fn put_open_file(app: &App, key: &str, file: &File, content_type: &str
     for attempt in 1.. {
         let mut again = file.try_clone()?;
         again.rewind()?;
-        let body = ByteStream::read_from().file(tokio::fs::File::from_std(again)).length(Length::Exact(bytes)).build().await?;
+        let body = ByteStream::read_from()
+            .file(tokio::fs::File::from_std(again))
+            .length(Length::Exact(bytes))
+            .build()
+            .await?;
         let put = app.s3().put_object().bucket(bucket).key(key).content_type(content_type);
         match put.content_length(i64::try_from(bytes)?).body(body).send().await {
             Ok(_) => break,
@@ -117,7 +128,12 @@ pub enum FetchedBytes {
 pub async fn get(app: &App, key: &str, max_bytes: u64) -> Result<FetchedBytes, RecordError> {
     let bucket = app.config().get(Var::BucketName)?;
     match app.s3().get_object().bucket(bucket).key(key).send().await {
-        Ok(output) if output.content_length.and_then(|length| u64::try_from(length).ok()).is_some_and(|length| length > max_bytes) => {
+        Ok(output)
+            if output
+                .content_length
+                .and_then(|length| u64::try_from(length).ok())
+                .is_some_and(|length| length > max_bytes) =>
+        {
             Ok(FetchedBytes::TooLarge)
         }
         Ok(output) => Ok(FetchedBytes::Whole(output.body.collect().await?.to_vec())),

@@ -161,7 +161,11 @@ async fn silent_among(store: &Store, campaign: CampaignId, vendors: &[Vendor]) -
     let mut silent = HashSet::new();
     for chunk in chunks {
         let (log, _) = chunks::log(store, chunk).await?;
-        silent.extend(log.with_statuses().filter(|(_, status)| is_silent(status)).map(|(recipient, _)| recipient.id));
+        silent.extend(
+            log.with_statuses()
+                .filter(|(_, status)| is_silent(status))
+                .map(|(recipient, _)| recipient.id),
+        );
     }
     Ok(silent)
 }

@@ -194,7 +194,10 @@ pub async fn find(store: &Store, filter: &VendorFilter, order: VendorOrder, page
     let more = entries.len() > wanted;
     if wanted == 0 {
         return Ok(Found {
-            vendors: Page { items: Vec::new(), next: None },
+            vendors: Page {
+                items: Vec::new(),
+                next: None,
+            },
             total,
         });
     }
@@ -278,7 +281,9 @@ pub async fn entries(store: &Store, filter: &VendorFilter) -> Result<Vec<Entry>,
 async fn candidates(store: &Store, words: &[String]) -> Result<Option<HashSet<VendorId>>, StoreError> {
     let lookups = words.iter().map(|word| async move {
         let partition = keys::search_partition(word);
-        let items = store.list_all_items(Listing::partition(&partition).beginning_with(word).consistent()).await?;
+        let items = store
+            .list_all_items(Listing::partition(&partition).beginning_with(word).consistent())
+            .await?;
         let ids = items.iter().filter_map(|item| {
             let sk = item.get("sk")?.as_s().ok()?;
             sk.rsplit_once('#')?.1.parse().ok()

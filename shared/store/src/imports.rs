@@ -458,7 +458,9 @@ pub async fn staged(store: &Store, seen: &Import, counts: &ImportCounts, rejects
         None => change.remove("rejects_key"),
     };
     // Race: as while reading. Two workers at one run come to the same files, and the first to get here says so.
-    change.apply(store, seen.id, "run = :run AND #state = :state AND is_staged = :unstaged").await
+    change
+        .apply(store, seen.id, "run = :run AND #state = :state AND is_staged = :unstaged")
+        .await
 }
 
 /// The file as a whole cannot be imported.
@@ -584,7 +586,10 @@ pub async fn finish(store: &Store, seen: &Import, rejects_key: Option<&str>, now
     } else {
         Change::transition(ImportState::Completed).set("completed_at", &now)?
     };
-    change = change.set("is_settled", &true)?.given(":state", s(seen.state.as_str())).given(":unsettled", AttributeValue::Bool(false));
+    change = change
+        .set("is_settled", &true)?
+        .given(":state", s(seen.state.as_str()))
+        .given(":unsettled", AttributeValue::Bool(false));
     change = match rejects_key {
         Some(key) => change.value("rejects_key", s(key)),
         None => change,

@@ -4,7 +4,10 @@ use domain::delivery::Channel;
 use domain::hash::sha256_hex;
 use domain::suppression::SuppressionId;
 use domain::verification::Asked;
-use domain::{CampaignId, ExportId, ImportId, ProposalId, ResponseId, ScheduleId, SegmentId, SyncRunId, SyncSourceId, TemplateId, UserId, VendorId, VerificationRunId};
+use domain::{
+    CampaignId, ExportId, ImportId, ProposalId, ResponseId, ScheduleId, SegmentId, SyncRunId, SyncSourceId, TemplateId, UserId, VendorId,
+    VerificationRunId,
+};
 use jiff::civil::Date;
 use ulid::Ulid;
 

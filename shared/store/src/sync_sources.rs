@@ -195,7 +195,9 @@ pub async fn begin(store: &Store, run: SyncRun) -> Result<Option<SyncRun>, Store
             .map_err(unavailable)
     };
     let writes = vec![
-        TransactWriteItem::builder().put(put(item(trigger.clone(), "sync_trigger", &marker)?)?).build(),
+        TransactWriteItem::builder()
+            .put(put(item(trigger.clone(), "sync_trigger", &marker)?)?)
+            .build(),
         TransactWriteItem::builder().put(put(stored_run(&run)?)?).build(),
     ];
     match store.transact(writes).await? {
@@ -221,7 +223,10 @@ pub async fn get_run(store: &Store, source: SyncSourceId, id: SyncRunId) -> Resu
 /// When the table cannot be read.
 pub async fn list_runs(store: &Store, source: SyncSourceId, page: &PageRequest) -> Result<Page<SyncRun>, StoreError> {
     let partition = keys::sync_source(source).pk;
-    let listing = Listing::partition(&partition).beginning_with(keys::SYNC_RUN_PREFIX).newest_first().consistent();
+    let listing = Listing::partition(&partition)
+        .beginning_with(keys::SYNC_RUN_PREFIX)
+        .newest_first()
+        .consistent();
     store.list(listing, page).await
 }
 

@@ -228,7 +228,10 @@ pub(crate) fn writes(
         by: by.who.to_owned(),
         fields: vendor_change::between(before.map(|before| &before.profile), &after.profile),
     };
-    writes.push(put(store, item(keys::vendor_change(after.id, by.at, by.entry), "vendor_change", &change)?)?);
+    writes.push(put(
+        store,
+        item(keys::vendor_change(after.id, by.at, by.entry), "vendor_change", &change)?,
+    )?);
     if let Some(status) = status {
         let key = keys::vendor_status(after.id, status.effective_from, by.entry);
         writes.push(put_new(store, item(key, "vendor_status", status)?)?);
@@ -297,7 +300,13 @@ fn writes_of_new(new: &NewVendor) -> usize {
     4 + search::tokens(&new.vendor.profile).len() + usize::from(new.status.is_some())
 }
 
-async fn create_group(store: &Store, vendors: &[NewVendor], mut open: Vec<usize>, shard: u8, by: By<'_>) -> Result<Vec<(usize, Created)>, StoreError> {
+async fn create_group(
+    store: &Store,
+    vendors: &[NewVendor],
+    mut open: Vec<usize>,
+    shard: u8,
+    by: By<'_>,
+) -> Result<Vec<(usize, Created)>, StoreError> {
     let mut answers = Vec::with_capacity(open.len());
     while !open.is_empty() {
         let mut together = Writes {
@@ -392,7 +401,9 @@ pub async fn get_many(store: &Store, ids: &[VendorId]) -> Result<Vec<Vendor>, St
 /// # Errors
 /// When the table cannot be read.
 pub async fn find_by_codes(store: &Store, code_keys: &[String]) -> Result<HashMap<String, Vendor>, StoreError> {
-    let markers = store.get_all(code_keys.iter().map(|code| key_item(keys::vendor_code(code))).collect()).await?;
+    let markers = store
+        .get_all(code_keys.iter().map(|code| key_item(keys::vendor_code(code))).collect())
+        .await?;
     let ids: Vec<VendorId> = markers
         .into_iter()
         .map(|marker| read::<CodeMarker>(marker).map(|marker| marker.vendor_id))
@@ -558,7 +569,9 @@ pub(crate) async fn share_with_pan(
         }
         let mut seen = member;
         for attempt in 0_u32.. {
-            let Some(entry) = entry_after(&status_history(store, seen.id).await?) else { break };
+            let Some(entry) = entry_after(&status_history(store, seen.id).await?) else {
+                break;
+            };
             let key = keys::vendor_status(seen.id, entry.effective_from, by.entry);
             if store.get::<StatusEntry>(key).await?.is_some() {
                 break;
@@ -581,21 +594,18 @@ pub(crate) async fn share_with_pan(
     Ok(shared)
 }
 
-async fn commit(
-    store: &Store,
-    seen: &Vendor,
-    after: &Vendor,
-    kind: ChangeKind,
-    by: By<'_>,
-    status: Option<&StatusEntry>,
-) -> Result<(), StoreError> {
+async fn commit(store: &Store, seen: &Vendor, after: &Vendor, kind: ChangeKind, by: By<'_>, status: Option<&StatusEntry>) -> Result<(), StoreError> {
     let writes = writes(store, Some(seen), after, kind, by, status)?.of_one(store, seen.id)?;
     match store.transact(writes).await? {
         Transaction::Committed => Ok(()),
         Transaction::Refused(reasons) if Transaction::failed_at(&reasons, 0) => {
             // Ours, where the SDK repeated a transaction that had succeeded.
             let standing = get_any(store, seen.id).await?;
-            if standing == *after { Ok(()) } else { Err(StoreError::Conflict("the vendor changed meanwhile")) }
+            if standing == *after {
+                Ok(())
+            } else {
+                Err(StoreError::Conflict("the vendor changed meanwhile"))
+            }
         }
         Transaction::Refused(_) => Err(StoreError::Conflict("vendor_code is taken")),
     }

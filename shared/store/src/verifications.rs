@@ -338,7 +338,11 @@ pub async fn close_page(store: &Store, run: VerificationRunId, number: u32, coun
         .table_name(&store.table)
         .set_key(Some(key_item(keys::verification_run(run))))
         .expression_attribute_values(":one", n(1));
-    let totals = [("vendors_done", counts.vendors), ("requests", counts.requests), ("retries", counts.retries)];
+    let totals = [
+        ("vendors_done", counts.vendors),
+        ("requests", counts.requests),
+        ("retries", counts.retries),
+    ];
     for (name, count) in totals.into_iter().filter(|(_, count)| *count > 0) {
         clauses.push(format!("{name} :{name}"));
         update = update.expression_attribute_values(format!(":{name}"), n(count));
@@ -350,7 +354,10 @@ pub async fn close_page(store: &Store, run: VerificationRunId, number: u32, coun
             .expression_attribute_values(format!(":{outcome}"), n(count));
         clauses.push(format!("#outcomes.#{outcome} :{outcome}"));
     }
-    let run = update.update_expression(format!("ADD {}", clauses.join(", "))).build().map_err(unavailable)?;
+    let run = update
+        .update_expression(format!("ADD {}", clauses.join(", ")))
+        .build()
+        .map_err(unavailable)?;
     let writes = [page, run].map(|update| TransactWriteItem::builder().update(update).build());
     Ok(matches!(store.transact(writes.into()).await?, Transaction::Committed))
 }
@@ -509,7 +516,10 @@ pub async fn settle(store: &Store, run: VerificationRunId, ask: &Ask, now: Times
         // Race: an answer that came late and another attempt that was made meanwhile.
         .condition_expression("#state = :asking AND asked_times = :times")
         .expression_attribute_names("#state", "state")
-        .expression_attribute_values(":asking", serde_dynamo::to_attribute_value(AskState::Asking).map_err(StoreError::encoding)?)
+        .expression_attribute_values(
+            ":asking",
+            serde_dynamo::to_attribute_value(AskState::Asking).map_err(StoreError::encoding)?,
+        )
         .expression_attribute_values(":times", n(ask.count()));
     match put.send().await.map_err(StoreError::from) {
         Ok(_) => Ok(true),
@@ -554,7 +564,9 @@ pub async fn add_result(store: &Store, vendor: VendorId, entry: Ulid, result: Ve
 /// When the table cannot be read.
 pub async fn results(store: &Store, vendor: VendorId, page: &PageRequest) -> Result<Page<VerificationResult>, StoreError> {
     let partition = keys::vendor(vendor).pk;
-    let listing = Listing::partition(&partition).beginning_with(keys::VERIFICATION_RESULT_PREFIX).newest_first();
+    let listing = Listing::partition(&partition)
+        .beginning_with(keys::VERIFICATION_RESULT_PREFIX)
+        .newest_first();
     store.list(listing, page).await
 }
 

@@ -112,7 +112,11 @@ impl Ground {
             .output()
             .await?;
         let text = String::from_utf8(output.stdout)?;
-        let last = text.lines().last().filter(|_| output.status.success()).ok_or("the worker's process failed")?;
+        let last = text
+            .lines()
+            .last()
+            .filter(|_| output.status.success())
+            .ok_or("the worker's process failed")?;
         Ok(serde_json::from_str(last)?)
     }
 }
@@ -138,7 +142,9 @@ pub async fn work(work: &str) -> Result<String, Error> {
     }
     let seconds = started.elapsed().as_secs_f64();
     let status = fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
     let peak_mb = peak.ok_or("the kernel does not report peak memory")? / 1024.0;
     Ok(serde_json::to_string(&Used { seconds, peak_mb })?)
 }
@@ -208,7 +214,9 @@ async fn file(services: &Services, method: &Method, uri: &Uri, headers: &HeaderM
                 None => path,
             };
             let bytes = axum::body::to_bytes(body, usize::MAX).await?;
-            let is_chunked = headers.get("content-encoding").is_some_and(|coding| coding.as_bytes().starts_with(b"aws-chunked"));
+            let is_chunked = headers
+                .get("content-encoding")
+                .is_some_and(|coding| coding.as_bytes().starts_with(b"aws-chunked"));
             fs::write(path, if is_chunked { unchunked(&bytes) } else { bytes.to_vec() })?;
             Ok([("etag", "\"0\"")].into_response())
         }

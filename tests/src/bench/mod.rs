@@ -8,8 +8,10 @@ mod campaign;
 pub mod cold_start;
 pub mod cost;
 pub mod engine;
+pub mod ground;
 pub mod intake;
 mod report;
+pub mod vendors;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,6 +54,11 @@ pub const SUITES: &[Suite] = &[
         name: "webhook_intake",
         build_profile: BUILD_PROFILE,
         run: intake::run,
+    },
+    Suite {
+        name: "vendors",
+        build_profile: BUILD_PROFILE,
+        run: vendors::run,
     },
     Suite {
         name: "cold_start",

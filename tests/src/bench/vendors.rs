@@ -8,17 +8,18 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::time::Instant;
 
+use axum::http::{HeaderMap, Method};
+use domain::import::Accepted;
 use domain::segment::VendorFilter;
 use domain::{ExportId, ImportId, UserId};
-use http::{HeaderMap, Method};
 use runtime::Request;
 use serde_json::{Value, json};
 use sheets::{Kind, SheetWriter};
 use store::exports::{Export, ExportFormat, ExportState};
-use store::imports::{Accepted, Import, ImportState, NewImport, Settings};
+use store::imports::{Import, ImportState, NewImport, Settings};
 
 use super::ground::{Ground, Used};
-use super::{Error, Figure, Options, Report, Table, UNOPTIMISED, target_directory};
+use super::{Error, Figure, Options, Report, Table, target_directory, unoptimised};
 
 const NAME: &str = "vendors";
 
@@ -42,7 +43,7 @@ async fn measure(options: &Options) -> Result<Report, Error> {
             rows: Vec::new(),
         },
         figures: Vec::new(),
-        notes: UNOPTIMISED.map(str::to_owned).into_iter().collect(),
+        notes: unoptimised().into_iter().collect(),
     };
     let mut sizes = options.sizes.clone();
     sizes.sort_unstable();
@@ -81,7 +82,9 @@ async fn import(ground: &Ground, report: &mut Report, kind: Kind, rows: u32) -> 
     });
     write_source(&ground.path(&import.source_key), kind, rows)?;
     store::imports::create(store, &import).await?;
-    let used = ground.work("workers-import", json!({ "import_id": id, "task": "analyse", "run": run })).await?;
+    let used = ground
+        .work("workers-import", json!({ "import_id": id, "task": "analyse", "run": run }))
+        .await?;
     let seen = store::imports::get(store, id).await?;
     if seen.state != ImportState::Ready || seen.counts.rows != rows || seen.counts.rejected > 0 {
         return Err(format!("the dry run ended otherwise: {seen:?}").into());
@@ -103,13 +106,27 @@ async fn import(ground: &Ground, report: &mut Report, kind: Kind, rows: u32) -> 
 /// A sheet as an ERP exports it.
 fn write_source(path: &Path, kind: Kind, rows: u32) -> Result<(), Error> {
     let header = [
-        "Vendor Code", "Vendor Name", "Contact Person", "Email ID", "Mobile No", "Address", "City", "State", "Pincode", "PAN No", "Category",
+        "Vendor Code",
+        "Vendor Name",
+        "Contact Person",
+        "Email ID",
+        "Mobile No",
+        "Address",
+        "City",
+        "State",
+        "Pincode",
+        "PAN No",
+        "Category",
     ];
     let mut writer = SheetWriter::new(kind, &header)?;
     for n in 1..=rows {
         let cells = [
             format!("V-{n:06}"),
-            format!("{} {} Industries Private Limited", NAMES[n as usize % NAMES.len()], NAMES[(n as usize / 7) % NAMES.len()]),
+            format!(
+                "{} {} Industries Private Limited",
+                NAMES[n as usize % NAMES.len()],
+                NAMES[(n as usize / 7) % NAMES.len()]
+            ),
             "Asha Rao".to_owned(),
             format!("accounts{n}@vendor{}.example", n % 5_000),
             format!("9{:09}", 800_000_000 + n),
@@ -130,14 +147,40 @@ fn write_source(path: &Path, kind: Kind, rows: u32) -> Result<(), Error> {
 }
 
 const NAMES: [&str; 20] = [
-    "Kaveri", "Godavari", "Narmada", "Tapti", "Sabarmati", "Krishna", "Tungabhadra", "Periyar", "Mahanadi", "Brahmani", "Betwa", "Chambal", "Gomti",
-    "Sone", "Teesta", "Beas", "Ravi", "Jhelum", "Chenab", "Indus",
+    "Kaveri",
+    "Godavari",
+    "Narmada",
+    "Tapti",
+    "Sabarmati",
+    "Krishna",
+    "Tungabhadra",
+    "Periyar",
+    "Mahanadi",
+    "Brahmani",
+    "Betwa",
+    "Chambal",
+    "Gomti",
+    "Sone",
+    "Teesta",
+    "Beas",
+    "Ravi",
+    "Jhelum",
+    "Chenab",
+    "Indus",
 ];
 
 /// Every number has a PAN of its own: letters from the number's base-26 digits.
 fn pan(n: u32) -> String {
     let letter = |digit: u32| char::from(b'A' + u8::try_from(digit % 26).unwrap_or(0));
-    format!("{}{}{}C{}{:04}{}", letter(n / 6_760), letter(n / 260), letter(n / 10_000), letter(n), 1 + n % 9_999, letter(n / 3))
+    format!(
+        "{}{}{}C{}{:04}{}",
+        letter(n / 6_760),
+        letter(n / 260),
+        letter(n / 10_000),
+        letter(n),
+        1 + n % 9_999,
+        letter(n / 3)
+    )
 }
 
 async fn lists(ground: &Ground, report: &mut Report, rows: u32) -> Result<(), Error> {
@@ -166,7 +209,9 @@ async fn lists(ground: &Ground, report: &mut Report, rows: u32) -> Result<(), Er
                 caller: None,
             };
             let started = Instant::now();
-            let response = vendors::list::handle(&ground.app, request).await.map_err(|error| format!("{name}: {error:?}"))?;
+            let response = vendors::list::handle(&ground.app, request)
+                .await
+                .map_err(|error| format!("{name}: {error:?}"))?;
             times.push(started.elapsed().as_secs_f64() * 1e3);
             if !response.status().is_success() {
                 return Err(format!("{name}: {}", response.status()).into());
@@ -176,7 +221,14 @@ async fn lists(ground: &Ground, report: &mut Report, rows: u32) -> Result<(), Er
         let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
         report.figures.push(Figure::new(format!("{NAME}.{name}.p50_ms"), p50));
         report.figures.push(Figure::new(format!("{NAME}.{name}.p99_ms"), p99));
-        let cells = [name.to_owned(), rows.to_string(), String::new(), String::new(), format!("{p50:.1}"), format!("{p99:.1}")];
+        let cells = [
+            name.to_owned(),
+            rows.to_string(),
+            String::new(),
+            String::new(),
+            format!("{p50:.1}"),
+            format!("{p99:.1}"),
+        ];
         report.table.rows.push(cells.into());
     }
     Ok(())
@@ -221,6 +273,13 @@ fn add(report: &mut Report, what: &str, rows: u32, used: Used) {
     let rate = f64::from(rows) / used.seconds;
     report.figures.push(Figure::new(format!("{NAME}.{what}.{rows}.rows_per_s"), rate));
     report.figures.push(Figure::new(format!("{NAME}.{what}.{rows}.peak_mb"), used.peak_mb));
-    let cells = [what.to_owned(), rows.to_string(), format!("{rate:.0}"), format!("{:.1}", used.peak_mb), String::new(), String::new()];
+    let cells = [
+        what.to_owned(),
+        rows.to_string(),
+        format!("{rate:.0}"),
+        format!("{:.1}", used.peak_mb),
+        String::new(),
+        String::new(),
+    ];
     report.table.rows.push(cells.into());
 }

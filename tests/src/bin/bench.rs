@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tests::bench::{self, Error, Options, Report, SUITES, Suite};
+use tests::bench::{self, Error, Options, Report, SUITES, Suite, ground};
 
 /// Measures the functions against the project's bars.
 #[derive(Debug, Parser)]
@@ -30,8 +30,30 @@ fn suite(text: &str) -> Result<&'static str, String> {
 }
 
 fn main() -> ExitCode {
+    if let Ok(work) = std::env::var(ground::CHILD) {
+        return child(&work);
+    }
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Works for another process of this program, which measures.
+fn child(work: &str) -> ExitCode {
+    let worked = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::from)
+        .and_then(|runtime| runtime.block_on(ground::work(work)));
+    match worked {
+        Ok(used) => {
+            println!("{used}");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("bench: {error}");
             ExitCode::FAILURE

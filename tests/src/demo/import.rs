@@ -1,9 +1,10 @@
-//! Importing vendors.
+//! Importing vendors: upload, dry run, confirmation.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use super::{Demo, DemoError, PAUSE, Result, failed};
 
@@ -23,28 +24,15 @@ impl Demo<'_> {
             .multipart(form);
         let job = self.api.send(request, "the import", StatusCode::ACCEPTED).await?;
         let path = format!("/api/v1/imports/{}", job["id"].as_str().unwrap_or_default());
-        self.say(format!("Uploaded {name} ({size} KB); the import runs behind a queue."));
+        self.say(format!("Uploaded {name} ({size} KB); a dry run behind a queue checks it first."));
 
-        let deadline = Instant::now() + Duration::from_secs(300);
-        let job = loop {
-            let job = self.api.get(&path).await?;
-            if matches!(job["state"].as_str(), Some("completed" | "failed")) {
-                break job;
-            }
-            if Instant::now() > deadline {
-                return failed(format!("the import did not finish in time: {job}"));
-            }
-            tokio::time::sleep(PAUSE).await;
-        };
-        if job["state"] != "completed" {
-            return failed(format!("the import failed: {}", job["failure"]));
-        }
+        let job = self.import_once(&path, "ready").await?;
         let counts = &job["counts"];
         self.say(format!(
-            "Imported {} of {} rows; {} are handed back with a reason, {} have a warning.",
-            counts["imported"], counts["rows"], counts["rejected"], counts["with_warnings"]
+            "Dry run: of {} rows, {} are new vendors ({} of them repaired, {} with a warning), {} would be handed back. Nothing is stored yet.",
+            counts["rows"], counts["creates"], counts["repaired"], counts["with_warnings"], counts["rejected"]
         ));
-        for error in job["errors"].as_array().into_iter().flatten().take(4) {
+        for error in job["report"]["errors"].as_array().into_iter().flatten().take(4) {
             self.say(format!(
                 "  row {}: {} = {:?}: {}",
                 error["row"],
@@ -60,6 +48,33 @@ impl Demo<'_> {
                 "  … all of them in {rejects} ({lines} lines, ready to be corrected and uploaded again)."
             ));
         }
+
+        let request = self
+            .api
+            .request(Method::POST, &format!("{path}/confirm"))
+            .header("idempotency-key", "demo-import-confirm")
+            .json(&json!({}));
+        self.api.send(request, "the confirmation", StatusCode::ACCEPTED).await?;
+        let job = self.import_once(&path, "completed").await?;
+        self.say(format!("Confirmed: {} vendors are stored.", job["applied"]["created"]));
         Ok(())
+    }
+
+    /// The import once it is in this state.
+    async fn import_once(&mut self, path: &str, state: &str) -> Result<Value> {
+        let deadline = Instant::now() + Duration::from_secs(300);
+        loop {
+            let job = self.api.get(path).await?;
+            if job["state"] == state {
+                return Ok(job);
+            }
+            if matches!(job["state"].as_str(), Some("completed" | "cancelled" | "failed")) {
+                return failed(format!("the import is {}: {}", job["state"], job["failure"]));
+            }
+            if Instant::now() > deadline {
+                return failed(format!("the import was not {state} in time: {}, {}", job["state"], job["counts"]));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }

@@ -46,7 +46,7 @@ use aws::{Aws, StreamItem, TOPIC};
 /// Why the harness could not go on.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-const TABLE: &str = "main";
+pub(crate) const TABLE: &str = "main";
 /// 2 November 2026, 10:00 in India.
 const START_MS: i64 = 1_793_593_800_000;
 
@@ -961,7 +961,7 @@ fn app(endpoint: &str, options: &Options, keys: &SigningKeys, accounts: &(Whatsa
 }
 
 /// What the template the stack is deployed from says of the table.
-fn table_of_template(names: &[&str]) -> Result<Value, Error> {
+pub(crate) fn table_of_template(names: &[&str]) -> Result<Value, Error> {
     let path: PathBuf = crate::bench::workspace_root().join("template.yaml");
     let template: serde_yaml::Value = serde_yaml::from_str(&std::fs::read_to_string(path)?)?;
     let properties = &template["Resources"]["Table"]["Properties"];

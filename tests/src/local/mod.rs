@@ -27,6 +27,7 @@ mod progress;
 mod routes;
 mod template;
 mod tools;
+mod verification;
 mod whatsapp;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub use ministack::PortChoice;
 pub use progress::{Progress, Step};
 pub use whatsapp::TEMPLATE;
 
+use crate::cashfree_simulator::CashfreeSimulator;
 use crate::meta_simulator::{MetaSimulator, MetaSimulatorOptions};
 use crate::ses_simulator::{EventTopic, SesSimulator, SesSimulatorOptions};
 use aws::Aws;
@@ -154,6 +156,7 @@ pub fn prepare(options: &Options) -> Result<(), Error> {
 pub struct LocalStack {
     simulator: Option<SesSimulator>,
     whatsapp: Option<MetaSimulator>,
+    verification: Option<CashfreeSimulator>,
     ministack: Option<MiniStack>,
     /// The gateway and the simulators run here, not on the caller's runtime: a stack that several tests share outlives the
     /// runtime of the test that started it.
@@ -210,6 +213,7 @@ impl LocalStack {
         let mut stack = Self {
             simulator: None,
             whatsapp: None,
+            verification: None,
             ministack: None,
             runtime: None,
             inbox_url: String::new(),
@@ -237,6 +241,7 @@ impl LocalStack {
         let simulator = stack.simulator.insert(simulator);
         let whatsapp = runtime.block_on(whatsapp::start(options.whatsapp.clone(), whatsapp_port, &stack.api_url))?;
         let whatsapp = stack.whatsapp.insert(whatsapp);
+        let verification = stack.verification.insert(runtime.block_on(verification::start())?);
 
         let step = progress.step("Starting MiniStack");
         let log_path = options.log_dir.join("ministack.log");
@@ -288,6 +293,7 @@ impl LocalStack {
         let step = progress.step("Connecting WhatsApp");
         runtime.block_on(whatsapp::connect(whatsapp, &aws, deployed.output("WhatsappSecretArn")?, &stack.api_url))?;
         step.done("Meta has verified the webhook");
+        runtime.block_on(verification::connect(verification, &aws, deployed.output("VerificationSecretArn")?))?;
         stack.outputs = deployed.outputs;
         if let Some(file) = &options.environment_file {
             environment::write(file, &stack.environment())?;
@@ -341,6 +347,15 @@ impl LocalStack {
     /// Never: only [`stop`](Self::stop) takes the simulator away, and that consumes the stack.
     pub fn whatsapp(&self) -> &MetaSimulator {
         self.whatsapp.as_ref().expect("a started stack has a WhatsApp simulator")
+    }
+
+    /// The simulator of the provider of verifications: its register, its faults.
+    ///
+    /// # Panics
+    ///
+    /// Never: a stack has it as long as it runs.
+    pub fn verification(&self) -> &CashfreeSimulator {
+        self.verification.as_ref().expect("a started stack has a simulator of verifications")
     }
 
     /// Address of the page of WhatsApp conversations, where one can answer as the vendor.
@@ -412,6 +427,7 @@ impl Drop for LocalStack {
         self.ministack = None;
         self.simulator = None;
         self.whatsapp = None;
+        self.verification = None;
         if let Some(runtime) = self.runtime.take() {
             // Dropping a runtime waits for it, which is forbidden inside another.
             runtime.shutdown_background();

@@ -93,7 +93,9 @@ fn file(app: &TestApp, export: &Value) -> Vec<u8> {
     let download = &export["download"];
     let (address, query) = download["url"].as_str().unwrap().split_once('?').unwrap();
     assert!(query.contains("X-Amz-Signature") && query.contains("X-Amz-Expires=300"), "{query}");
-    let bytes = app.object(&address[address.find("exports/").unwrap()..]).expect("the file is in the bucket");
+    let bytes = app
+        .object(&address[address.find("exports/").unwrap()..])
+        .expect("the file is in the bucket");
     assert_eq!(download["bytes"], json!(bytes.len()));
     assert_eq!(download["sha256"], json!(hash::sha256_hex(&bytes)));
     bytes
@@ -126,7 +128,10 @@ async fn exported(app: &TestApp, client: &Client<'_>, body: Value) -> (Value, Ve
 
 /// What an import would take from each row.
 fn imported(header: &[String], rows: &[Vec<String>]) -> BTreeMap<String, Result<ParsedVendor, Vec<&'static str>>> {
-    let plan = domain::columns::recognise(header).mapping.plan(header).expect("an import knows the header");
+    let plan = domain::columns::recognise(header)
+        .mapping
+        .plan(header)
+        .expect("an import knows the header");
     let parse = |row: &Vec<String>| {
         let mut raw = RawVendor::default();
         for value in plan.values(row) {
@@ -150,7 +155,13 @@ async fn what_is_exported_in_full_imports_again_as_it_was_from_either_kind_of_fi
         assert_eq!(name, format!("vendors-2026-11-02.{format}"));
         let canonical: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(header[..canonical.len()], canonical);
-        let others = ["attributes.plant", "attributes.rating", "more_attributes_json", "created_at_ist", "updated_at_ist"];
+        let others = [
+            "attributes.plant",
+            "attributes.rating",
+            "more_attributes_json",
+            "created_at_ist",
+            "updated_at_ist",
+        ];
         assert_eq!(header[canonical.len()..], others);
         let codes: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
         assert_eq!(codes, ["V-1", "V-10", "v-2"], "in order of code");
@@ -160,7 +171,11 @@ async fn what_is_exported_in_full_imports_again_as_it_was_from_either_kind_of_fi
         let again = imported(&header, &rows);
         let mut expected = whole.profile.clone();
         expected.attributes.remove("buyer code");
-        for (profile, status) in [(expected, Some(MsmeStatus::Small)), (formula.profile.clone(), None), (bare.profile.clone(), None)] {
+        for (profile, status) in [
+            (expected, Some(MsmeStatus::Small)),
+            (formula.profile.clone(), None),
+            (bare.profile.clone(), None),
+        ] {
             let found = again[profile.vendor_code.as_str()].as_ref().expect("a valid row");
             assert_eq!((&found.profile, found.claim), (&profile, status), "{format}");
         }
@@ -199,7 +214,11 @@ async fn identifiers_are_masked_unless_the_role_may_see_them_and_asks() {
         .expect(403);
     assert!(refused.text().contains("without reveal_identifiers"), "{}", refused.text());
     assert!(app.take_messages(Var::ExportQueueUrl).is_empty());
-    app.as_role(Role::Vendor).await.post(&create::ROUTE, EXPORTS, json!({ "format": "csv" })).await.expect(403);
+    app.as_role(Role::Vendor)
+        .await
+        .post(&create::ROUTE, EXPORTS, json!({ "format": "csv" }))
+        .await
+        .expect(403);
 
     for role in [Role::Admin, Role::CampaignManager, Role::Viewer] {
         for format in ["csv", "xlsx"] {
@@ -210,7 +229,13 @@ async fn identifiers_are_masked_unless_the_role_may_see_them_and_asks() {
             for hidden in ["AAPFU0939F", "0012345", "98765", "accounts", "sales"] {
                 assert!(!text.contains(hidden), "{hidden} in {text}");
             }
-            for seen in ["AAPFUXXXXF", "27AAPFUXXXX1ZX", "UDYAM-KR-03-XXXX345", "+91XXXXXX0001; +91XXXXXX0002", "a•••@kaveri.example; s•••@kaveri.example"] {
+            for seen in [
+                "AAPFUXXXXF",
+                "27AAPFUXXXX1ZX",
+                "UDYAM-KR-03-XXXX345",
+                "+91XXXXXX0001; +91XXXXXX0002",
+                "a•••@kaveri.example; s•••@kaveri.example",
+            ] {
                 assert!(text.contains(seen), "{seen} in {text}");
             }
             // Imported by mistake, the row is handed back, and overwrites nothing.
@@ -261,7 +286,11 @@ async fn thousands_of_vendors_are_written_with_progress_and_none_that_was_delete
     app.delete_item(&format!("VENDOR#{}", gone.id), "PROFILE").await;
     assert!(work(&app, &messages).await.is_empty());
     let export = shown(&viewer, &path).await;
-    assert_eq!((&export["state"], &export["rows"], &export["total"]), (&json!("completed"), &json!(2_999), &json!(2_999)), "{export}");
+    assert_eq!(
+        (&export["state"], &export["rows"], &export["total"]),
+        (&json!("completed"), &json!(2_999), &json!(2_999)),
+        "{export}"
+    );
     let (_, rows) = read(&file(&app, &export));
     let codes: Vec<String> = rows.into_iter().map(|mut row| row.swap_remove(0)).collect();
     let expected: Vec<String> = (0..3_000).filter(|i| *i != 1_234).map(|i| format!("V-{i:04}")).collect();
@@ -301,8 +330,15 @@ async fn an_export_that_cannot_be_written_says_so_and_may_be_tried_again() {
     app.fail_after("BatchGetItem", 0);
     assert_eq!(work(&app, &last).await.len(), 1, "operators find it among the dead letters");
     let failed = shown(&manager, &path).await;
-    assert_eq!((&failed["state"], &failed["failure"]["retriable"]), (&json!("failed"), &json!(true)), "{failed}");
-    assert!(failed["failure"]["reason"].as_str().unwrap().contains("ask for the export again"), "{failed}");
+    assert_eq!(
+        (&failed["state"], &failed["failure"]["retriable"]),
+        (&json!("failed"), &json!(true)),
+        "{failed}"
+    );
+    assert!(
+        failed["failure"]["reason"].as_str().unwrap().contains("ask for the export again"),
+        "{failed}"
+    );
     assert_eq!(failed["download"], Value::Null);
     assert!(work(&app, &last).await.is_empty());
     let export = shown(&manager, &path).await;
@@ -316,7 +352,16 @@ async fn a_file_holds_whom_the_filter_or_the_segment_means_and_the_columns_asked
     three(&app).await;
     let check = async |body: Value, header: &[&str], rows: &[&[&str]]| {
         let (_, found_header, found) = exported(&app, &manager, body.clone()).await;
-        assert_eq!((found_header, found), (header.iter().map(|cell| (*cell).to_owned()).collect(), rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect::<Vec<Vec<String>>>()), "{body}");
+        assert_eq!(
+            (found_header, found),
+            (
+                header.iter().map(|cell| (*cell).to_owned()).collect(),
+                rows.iter()
+                    .map(|row| row.iter().map(|cell| (*cell).to_owned()).collect())
+                    .collect::<Vec<Vec<String>>>()
+            ),
+            "{body}"
+        );
     };
     let columns = json!(["company_name", "vendor_code", "attributes.plant"]);
     let header = ["company_name", "vendor_code", "attributes.plant"];
@@ -341,10 +386,16 @@ async fn a_file_holds_whom_the_filter_or_the_segment_means_and_the_columns_asked
     assert_eq!(read(&file(&app, &export)).1, [["v-2"]]);
 
     for (body, fields) in [
-        (json!({ "format": "csv", "filter": { "text": "x", "states": ["Atlantis"] } }), vec!["text", "states"]),
+        (
+            json!({ "format": "csv", "filter": { "text": "x", "states": ["Atlantis"] } }),
+            vec!["text", "states"],
+        ),
         (json!({ "format": "csv", "filter": {}, "segment_id": id }), vec!["filter"]),
         (json!({ "format": "csv", "segment_id": id }), vec!["segment_id"]),
-        (json!({ "format": "csv", "columns": ["vendor_code", "opt_ins", "vendor_code"] }), vec!["columns", "columns"]),
+        (
+            json!({ "format": "csv", "columns": ["vendor_code", "opt_ins", "vendor_code"] }),
+            vec!["columns", "columns"],
+        ),
     ] {
         let errors = manager.post(&create::ROUTE, EXPORTS, body.clone()).await.expect(422).field_errors();
         let found: Vec<_> = errors.iter().map(|(field, _)| field.as_str()).collect();

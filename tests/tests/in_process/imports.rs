@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Client, TestApp};
 
 #[path = "../../../shared/sheets/tests/sheets/support.rs"]
-#[expect(dead_code, reason = "the builders of crafted workbooks are shared, the readers beside them are not used here")]
+#[expect(
+    dead_code,
+    reason = "the builders of crafted workbooks are shared, the readers beside them are not used here"
+)]
 mod workbooks;
 
 const UPLOAD: &str = "/api/v1/files/import-vendors";
@@ -153,9 +156,17 @@ async fn the_shipped_sample_is_checked_first_and_gives_531_vendors_once_confirme
     assert!(with_warnings > 0 && with_warnings < 531 && repaired > 0);
     assert_eq!(errors(&job).iter().filter(|(_, _, code)| code == "duplicate_in_file").count(), 3);
     let report = &job["report"];
-    assert_eq!((&report["format"], &report["delimiter"], &report["encoding"]), (&json!("csv"), &json!(","), &json!("UTF-8")));
+    assert_eq!(
+        (&report["format"], &report["delimiter"], &report["encoding"]),
+        (&json!("csv"), &json!(","), &json!("UTF-8"))
+    );
     assert_eq!((&report["dialect"], &report["header_row"]), (&json!("own"), &json!(1)));
-    let email = report["columns"].as_array().unwrap().iter().find(|column| column["column"] == "email").unwrap();
+    let email = report["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|column| column["column"] == "email")
+        .unwrap();
     assert_eq!(email["filled"], 550);
 
     // Every rejected row comes back as it was, in order, with its number and its reason.
@@ -188,10 +199,15 @@ async fn repairs_that_could_mean_something_else_are_made_when_accepted() {
                V-1,Asha,-9876543119,,Y\r\nV-2,Ravi,,UDYAM-MH-26-12345,\r\nV-3,Meena,9.87654E+09,,\r\n";
     let (path, job) = dry_run(&app, &manager, "", csv).await;
     assert_eq!(counts(&job), [3, 0, 0, 0, 3]);
-    let kinds: Vec<_> = job["report"]["repairs"].as_array().unwrap().iter().map(|repair| {
-        let text = |name: &str| repair[name].as_str().unwrap_or_default().to_owned();
-        (text("code"), repair["is_certain"] == true, repair["is_applied"] == true)
-    }).collect();
+    let kinds: Vec<_> = job["report"]["repairs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|repair| {
+            let text = |name: &str| repair[name].as_str().unwrap_or_default().to_owned();
+            (text("code"), repair["is_certain"] == true, repair["is_applied"] == true)
+        })
+        .collect();
     assert_eq!(
         kinds,
         [
@@ -205,14 +221,25 @@ async fn repairs_that_could_mean_something_else_are_made_when_accepted() {
         example,
         &json!({ "row": 2, "column": "phone_number", "from": "-9876543119", "to": "+919876543210" })
     );
-    let suggested: Vec<String> = records(&download(&manager, &job).await.body).iter().map(|record| record[9].to_owned()).collect();
-    assert_eq!(suggested, ["'+919876543210", "UDYAM-MH-26-0012345", ""].map(|text| text.trim_start_matches('\'')).map(str::to_owned));
+    let suggested: Vec<String> = records(&download(&manager, &job).await.body)
+        .iter()
+        .map(|record| record[9].to_owned())
+        .collect();
+    assert_eq!(
+        suggested,
+        ["'+919876543210", "UDYAM-MH-26-0012345", ""]
+            .map(|text| text.trim_start_matches('\''))
+            .map(str::to_owned)
+    );
 
     assert_eq!(confirm(&manager, &path, json!({})).await.expect(422).field_errors()[0].1, "no_good_rows");
     let job = carry_out(&app, &manager, &path, json!({ "accept_repairs": ["phone_subtraction"] })).await;
     assert_eq!((counts(&job), applied(&job)), ([3, 1, 0, 0, 2], [1, 1, 0, 0, 0]));
     assert_eq!(vendor(&app, "V-1").await.profile.phone_numbers[0].as_str(), "+919876543210");
-    let left: Vec<String> = records(&download(&manager, &job).await.body).iter().map(|record| record[0].to_owned()).collect();
+    let left: Vec<String> = records(&download(&manager, &job).await.body)
+        .iter()
+        .map(|record| record[0].to_owned())
+        .collect();
     assert_eq!(left, ["V-2", "V-3"]);
 
     let (path, _) = dry_run(&app, &manager, "", sample()).await;
@@ -266,7 +293,12 @@ async fn a_file_mapped_by_hand_comes_back_so_that_it_needs_no_mapping() {
     let csv = "Sr;Firm title;Our ref;Plant;Vendor e-post;Name\r\n1;Asha;A-1;Hosur;a@x.example;ignored\r\n2;Ravi;A-2;Pune;bad;ignored\r\n";
     let (path, job) = dry_run(&app, &manager, "", csv).await;
     assert_eq!((&job["state"], job["counts"]["rows"].as_u64()), (&json!("ready"), Some(0)));
-    let problems: Vec<_> = job["report"]["mapping_errors"].as_array().unwrap().iter().map(|error| error["code"].clone()).collect();
+    let problems: Vec<_> = job["report"]["mapping_errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["code"].clone())
+        .collect();
     assert_eq!(problems, ["column_missing"]);
     assert_eq!(
         confirm(&manager, &path, json!({})).await.expect(422).field_errors(),
@@ -289,7 +321,10 @@ async fn a_file_mapped_by_hand_comes_back_so_that_it_needs_no_mapping() {
     assert_eq!(vendor(&app, "A-1").await.profile.company_name, "Asha");
 
     let file = download(&manager, &job).await.text();
-    assert!(file.starts_with("\u{feff}Sr,company_name,vendor_code,attributes.plant,email,not imported: Name,row,"), "{file}");
+    assert!(
+        file.starts_with("\u{feff}Sr,company_name,vendor_code,attributes.plant,email,not imported: Name,row,"),
+        "{file}"
+    );
     let again = import(&app, &manager, file.replace(",bad,ignored", ",r@x.example,ignored")).await;
     assert_eq!(counts(&again), [1, 1, 0, 0, 0], "{again}");
     assert_eq!(vendor(&app, "A-2").await.profile.attributes["plant"], "Pune");
@@ -304,7 +339,12 @@ async fn codes_of_existing_vendors_are_refused_by_name_where_vendors_are_only_cr
     let job = import(&app, &manager, format!("{HEADER}V-1,Asha,,\r\nV-2,Ravi,,\r\nV-3,Meena,,\r\n")).await;
     assert_eq!((counts(&job), applied(&job)), ([3, 2, 0, 0, 1], [2, 2, 0, 0, 0]));
     assert_eq!(errors(&job), [error(3, "vendor_code", "vendor_code_taken")]);
-    assert!(job["report"]["errors"][0]["reason"].as_str().unwrap().contains(existing["id"].as_str().unwrap()));
+    assert!(
+        job["report"]["errors"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains(existing["id"].as_str().unwrap())
+    );
     assert_eq!(vendor(&app, "V-2").await.profile.company_name, "Ravi Castings");
 }
 
@@ -314,7 +354,10 @@ async fn an_update_changes_what_the_file_says_and_nothing_else() {
     let manager = app.as_role(Role::CampaignManager).await;
     let create = async |body: Value| manager.post(&vendors::create::ROUTE, "/api/v1/vendors", body).await.expect(201).json();
     let opt_in = json!({ "channel": "whatsapp", "source": "form", "text_version": "1", "at": "2026-01-01T00:00:00Z" });
-    create(json!({ "vendor_code": "V-1", "company_name": "Asha", "city": "Hosur", "tags": ["old"], "opt_ins": [opt_in], "annual_turnover": "1 crore" })).await;
+    create(
+        json!({ "vendor_code": "V-1", "company_name": "Asha", "city": "Hosur", "tags": ["old"], "opt_ins": [opt_in], "annual_turnover": "1 crore" }),
+    )
+    .await;
     create(json!({ "vendor_code": "V-2", "company_name": "Ravi", "city": "Pune", "msme_status": "small" })).await;
     create(json!({ "vendor_code": "V-3", "company_name": "Meena", "city": "Agra" })).await;
 
@@ -330,8 +373,14 @@ async fn an_update_changes_what_the_file_says_and_nothing_else() {
     assert_eq!(applied(&job), [3, 0, 1, 2, 0]);
     let asha = vendor(&app, "V-1").await;
     assert_eq!((asha.profile.vendor_code.as_str(), asha.profile.city.as_deref()), ("V-1", Some("Salem")));
-    assert_eq!((asha.profile.company_name.as_str(), &asha.profile.tags, asha.profile.opt_ins.len()), ("Asha", &vec!["old".to_owned()], 1));
-    assert_eq!((asha.profile.annual_turnover_paise, asha.msme_status), (Some(1_000_000_000), MsmeStatus::Micro));
+    assert_eq!(
+        (asha.profile.company_name.as_str(), &asha.profile.tags, asha.profile.opt_ins.len()),
+        ("Asha", &vec!["old".to_owned()], 1)
+    );
+    assert_eq!(
+        (asha.profile.annual_turnover_paise, asha.msme_status),
+        (Some(1_000_000_000), MsmeStatus::Micro)
+    );
     // What a user entered counts more than what stood in a file.
     assert_eq!(vendor(&app, "V-2").await.msme_status, MsmeStatus::Small);
     assert_eq!(vendor(&app, "V-3").await.version, 1);
@@ -357,11 +406,26 @@ async fn duplicates_are_shown_by_code_pan_gstin_and_email() {
     let (_, job) = dry_run(&app, &manager, "?mode=create_and_update", csv).await;
     assert_eq!(counts(&job), [3, 1, 0, 1, 1]);
     let duplicates = job["report"]["duplicates"].as_array().unwrap();
-    let summary: Vec<_> = duplicates.iter().map(|found| (found["column"].as_str().unwrap(), found["in_file"].as_u64().unwrap(), found["existing"].as_u64().unwrap())).collect();
-    assert_eq!(summary, [("vendor_code", 1, 1), ("pan_number", 1, 1), ("gst_number", 1, 1), ("email", 1, 1)]);
+    let summary: Vec<_> = duplicates
+        .iter()
+        .map(|found| {
+            (
+                found["column"].as_str().unwrap(),
+                found["in_file"].as_u64().unwrap(),
+                found["existing"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        summary,
+        [("vendor_code", 1, 1), ("pan_number", 1, 1), ("gst_number", 1, 1), ("email", 1, 1)]
+    );
     assert_eq!(duplicates[0]["in_file_examples"][0], json!({ "row": 4, "first_row": 3, "value": "v-2" }));
     assert_eq!(duplicates[3]["existing_examples"][0]["vendor_id"], asha["id"]);
-    assert_eq!(duplicates[1]["existing_examples"][0], json!({ "row": 3, "vendor_id": asha["id"], "value": "AAPFUXXXXF" }));
+    assert_eq!(
+        duplicates[1]["existing_examples"][0],
+        json!({ "row": 3, "vendor_id": asha["id"], "value": "AAPFUXXXXF" })
+    );
     assert!(!job["report"]["duplicates"].to_string().contains("asha@x.example"));
 }
 
@@ -375,7 +439,10 @@ async fn exports_of_sap_tally_zoho_and_oracle_are_understood() {
     let job = import(&app, &manager, sap).await;
     assert_eq!((&job["report"]["dialect"], counts(&job)), (&json!("sap"), [1, 1, 0, 0, 0]), "{job}");
     let kaveri = vendor(&app, "1001").await.profile;
-    assert_eq!((kaveri.company_name.as_str(), kaveri.state.map(|state| state.as_str())), ("Kaveri Works", Some("Maharashtra")));
+    assert_eq!(
+        (kaveri.company_name.as_str(), kaveri.state.map(|state| state.as_str())),
+        ("Kaveri Works", Some("Maharashtra"))
+    );
 
     let tally = "Asha Industries Pvt Ltd\nList of Ledgers\n1-Apr-2026 to 30-Sep-2026\n\nName,Group Name,PAN/IT No.,GSTIN/UIN\n\
                  Godavari,Sundry Creditors,AAPFU0939F,\nRamesh,Sundry Debtors,,\n";
@@ -400,7 +467,12 @@ async fn a_workbook_is_imported_and_its_formulas_are_not() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
     let text = |cell: &str, text: &str| format!("<c r=\"{cell}\" t=\"inlineStr\"><is><t>{text}</t></is></c>");
-    let header = format!("<row r=\"1\">{}{}{}</row>", text("A1", "Vendor Code"), text("B1", "Name"), text("C1", "Remark"));
+    let header = format!(
+        "<row r=\"1\">{}{}{}</row>",
+        text("A1", "Vendor Code"),
+        text("B1", "Name"),
+        text("C1", "Remark")
+    );
     let rows = format!(
         "{header}<row r=\"2\">{}{}<c r=\"C2\"><f>1+1</f><v>2</v></c></row><row r=\"3\">{}<c r=\"B3\" t=\"str\"><f>A1</f><v>x</v></c></row>\
          <row r=\"5\">{}<c r=\"B5\" t=\"e\"><v>#N/A</v></c></row>",
@@ -418,17 +490,26 @@ async fn a_workbook_is_imported_and_its_formulas_are_not() {
     let job = read(&manager, &path).await;
     assert_eq!(counts(&job), [3, 1, 0, 0, 2], "{job}");
     assert_eq!((&job["report"]["format"], &job["report"]["sheet"]), (&json!("xlsx"), &json!("Vendors")));
-    assert_eq!(errors(&job), [error(3, "company_name", "cell_formula"), error(5, "company_name", "cell_error_value")]);
+    assert_eq!(
+        errors(&job),
+        [error(3, "company_name", "cell_formula"), error(5, "company_name", "cell_error_value")]
+    );
 
     // Another sheet, then one that is not there, then the right one.
     let analyse = async |sheet: &str| {
-        manager.post(&analyse::ROUTE, &format!("{path}/analyse"), json!({ "sheet": sheet })).await.expect(202);
+        manager
+            .post(&analyse::ROUTE, &format!("{path}/analyse"), json!({ "sheet": sheet }))
+            .await
+            .expect(202);
         drain(&app).await;
         read(&manager, &path).await
     };
     assert_eq!(analyse("Notes").await["report"]["mapping_errors"][0]["code"], "column_missing");
     let failed = analyse("Other").await;
-    assert_eq!((&failed["state"], &failed["failure"]["code"]), (&json!("failed"), &json!("no_such_sheet")));
+    assert_eq!(
+        (&failed["state"], &failed["failure"]["code"]),
+        (&json!("failed"), &json!("no_such_sheet"))
+    );
     assert_eq!(counts(&analyse("Vendors").await), [3, 1, 0, 0, 2]);
     assert_eq!(applied(&carry_out(&app, &manager, &path, json!({})).await), [1, 1, 0, 0, 0]);
 }
@@ -574,7 +655,11 @@ async fn an_import_that_breaks_off_anywhere_comes_to_the_same_vendors_and_the_sa
         app.fail_after("nothing", 0);
         assert!(work(&app, analysis).await.is_empty());
         let job = read(&manager, &path).await;
-        assert_eq!((counts(&job), &job["report"]["errors"]), (MIXED_COUNTS, &expected["report"]["errors"]), "{operation}");
+        assert_eq!(
+            (counts(&job), &job["report"]["errors"]),
+            (MIXED_COUNTS, &expected["report"]["errors"]),
+            "{operation}"
+        );
         assert_eq!(total(&app).await, 150);
 
         confirm(&manager, &path, json!({})).await.expect(202);
@@ -623,7 +708,11 @@ async fn a_worker_out_of_time_hands_over_to_the_next() {
         turns += 1;
         assert!(workers::import::handle_within(app.app(), next, Duration::ZERO).await.is_empty());
         let job = read(&manager, &path).await;
-        assert_eq!(job["applied"]["processed"].as_u64().unwrap(), (turns * 200).min(400), "progress is visible");
+        assert_eq!(
+            job["applied"]["processed"].as_u64().unwrap(),
+            (turns * 200).min(400),
+            "progress is visible"
+        );
     }
     assert_eq!(applied(&read(&manager, &path).await), MIXED_APPLIED);
     assert_eq!(turns, 3, "200, 400, and nothing left");
@@ -706,8 +795,14 @@ async fn a_large_file_is_uploaded_by_a_link_that_takes_exactly_that_file() {
     assert_eq!(field(post(json!({ "file_name": "x.csv", "bytes": 50 * 1024 * 1024 + 1 })).await), "bytes");
     assert_eq!(field(post(json!({ "file_name": "x.csv", "bytes": 0 })).await), "bytes");
     let csv = format!("{HEADER}V-1,Asha,,\r\n");
-    let prepared = post(json!({ "file_name": "C:\\big.csv", "bytes": csv.len(), "mode": "create_and_update" })).await.expect(201).json();
-    assert_eq!((&prepared["state"], &prepared["file_name"]), (&json!("awaiting_upload"), &json!("big.csv")));
+    let prepared = post(json!({ "file_name": "C:\\big.csv", "bytes": csv.len(), "mode": "create_and_update" }))
+        .await
+        .expect(201)
+        .json();
+    assert_eq!(
+        (&prepared["state"], &prepared["file_name"]),
+        (&json!("awaiting_upload"), &json!("big.csv"))
+    );
     let path = format!("/api/v1/imports/{}", prepared["id"].as_str().unwrap());
     let url = prepared["upload"]["url"].as_str().unwrap();
     assert!(url.contains("X-Amz-Expires=3600") && url.contains("content-length"), "{url}");
@@ -718,14 +813,21 @@ async fn a_large_file_is_uploaded_by_a_link_that_takes_exactly_that_file() {
     drain(&app).await;
     assert_eq!(read(&manager, &path).await["failure"]["code"], "file_missing");
 
-    let request = tests::http().build().unwrap().put(url).header("content-type", prepared["upload"]["content_type"].as_str().unwrap());
+    let request = tests::http()
+        .build()
+        .unwrap()
+        .put(url)
+        .header("content-type", prepared["upload"]["content_type"].as_str().unwrap());
     assert!(request.body(csv.clone()).send().await.unwrap().status().is_success());
     let id = prepared["id"].as_str().unwrap();
     assert_eq!(app.object(&format!("imports/{id}/source")), Some(csv.into_bytes()));
     analyse().await;
     drain(&app).await;
     let job = read(&manager, &path).await;
-    assert_eq!((&job["state"], counts(&job), &job["failure"]), (&json!("ready"), [1, 1, 0, 0, 0], &Value::Null));
+    assert_eq!(
+        (&job["state"], counts(&job), &job["failure"]),
+        (&json!("ready"), [1, 1, 0, 0, 0], &Value::Null)
+    );
     assert_eq!(applied(&carry_out(&app, &manager, &path, json!({})).await), [1, 1, 0, 0, 0]);
     assert_eq!(app.object(&format!("imports/{id}/source")).map(|_| ()), Some(()));
     assert_eq!(total(&app).await, 1);
@@ -764,7 +866,11 @@ async fn imports_are_listed_newest_first_without_their_reports() {
     let viewer = app.as_role(Role::Viewer).await;
     let page = viewer.get(&list::ROUTE, "/api/v1/imports?limit=2").await.expect(200).json();
     let cursor = page["next_cursor"].as_str().unwrap();
-    let rest = viewer.get(&list::ROUTE, &format!("/api/v1/imports?limit=2&cursor={cursor}")).await.expect(200).json();
+    let rest = viewer
+        .get(&list::ROUTE, &format!("/api/v1/imports?limit=2&cursor={cursor}"))
+        .await
+        .expect(200)
+        .json();
     let listed: Vec<String> = [&page, &rest]
         .iter()
         .flat_map(|page| page["items"].as_array().unwrap())
@@ -772,7 +878,10 @@ async fn imports_are_listed_newest_first_without_their_reports() {
         .collect();
     assert_eq!(listed, paths);
     assert!(page["items"][0].get("report").is_none());
-    viewer.post(&confirm::ROUTE, &format!("{}/confirm", paths[0]), json!({})).await.expect(403);
+    viewer
+        .post(&confirm::ROUTE, &format!("{}/confirm", paths[0]), json!({}))
+        .await
+        .expect(403);
 }
 
 #[tokio::test]
@@ -862,13 +971,19 @@ async fn what_cannot_be_queued_is_taken_back() {
         .await
         .expect(500);
     let listed = manager.get(&list::ROUTE, "/api/v1/imports").await.json();
-    assert_eq!((&listed["items"][0]["state"], &listed["items"][0]["failure"]["code"]), (&json!("failed"), &json!("not_queued")));
+    assert_eq!(
+        (&listed["items"][0]["state"], &listed["items"][0]["failure"]["code"]),
+        (&json!("failed"), &json!("not_queued"))
+    );
 
     let (path, _) = dry_run(&app, &manager, "", format!("{HEADER}V-1,Asha,,\r\n")).await;
     app.fail_after("SendMessageBatch", 0);
     confirm(&manager, &path, json!({ "accept_repairs": true })).await.expect(500);
     let job = read(&manager, &path).await;
-    assert_eq!((&job["state"], &job["confirmed_by"], counts(&job)), (&json!("ready"), &Value::Null, [1, 1, 0, 0, 0]));
+    assert_eq!(
+        (&job["state"], &job["confirmed_by"], counts(&job)),
+        (&json!("ready"), &Value::Null, [1, 1, 0, 0, 0])
+    );
     assert_eq!(applied(&carry_out(&app, &manager, &path, json!({})).await), [1, 1, 0, 0, 0]);
 }
 
@@ -906,7 +1021,9 @@ async fn rejects_are_there_when_there_are_any_and_as_long_as_they_are_kept() {
     drain(&app).await;
     manager.get(&rejects::ROUTE, &rejects_path).await.expect(200);
 
-    let stored = store::imports::get(app.store(), path.rsplit('/').next().unwrap().parse().unwrap()).await.unwrap();
+    let stored = store::imports::get(app.store(), path.rsplit('/').next().unwrap().parse().unwrap())
+        .await
+        .unwrap();
     app.put_object(&stored.rejects_key.unwrap(), "text/csv", vec![b'x'; 3_000_001]);
     let answer = manager.get(&rejects::ROUTE, &rejects_path).await.expect(303);
     let link = answer.header("location").unwrap();

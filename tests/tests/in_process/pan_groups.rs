@@ -78,7 +78,11 @@ async fn work(app: &TestApp) {
             correlation_id: String::new(),
             receive_count: 1,
         });
-        assert!((workers::campaign_planner::WORKER.handler)(app.app(), messages.collect()).await.is_empty());
+        assert!(
+            (workers::campaign_planner::WORKER.handler)(app.app(), messages.collect())
+                .await
+                .is_empty()
+        );
     }
 }
 
@@ -184,7 +188,11 @@ async fn one_vendor_of_each_pan_is_asked_across_pages_and_chunks_and_the_same_by
     assert_eq!(found["email"], expected);
     assert_eq!(found["whatsapp"], expected);
     let stored = store::campaigns::get(app.store(), campaign).await.unwrap();
-    assert_eq!((stored.state, stored.targeted), (CampaignState::Sending, 1_120), "a message for each channel");
+    assert_eq!(
+        (stored.state, stored.targeted),
+        (CampaignState::Sending, 1_120),
+        "a message for each channel"
+    );
 
     // Without the option everyone is.
     let everyone = planned(&app, &[Channel::Email], Audience::default()).await;
@@ -217,8 +225,14 @@ async fn of_a_pan_one_is_asked_among_those_the_audience_means() {
     let third = stored(&app, "V-4", Reached::ByEmail).await.id;
     let fourth = stored(&app, "V-5", Reached::Everywhere).await.id;
     let emails = async |audience: Audience| {
-        let audience = Audience { once_per_pan: true, ..audience };
-        asked(&app, planned(&app, &[Channel::Email], audience).await).await.remove("email").unwrap_or_default()
+        let audience = Audience {
+            once_per_pan: true,
+            ..audience
+        };
+        asked(&app, planned(&app, &[Channel::Email], audience).await)
+            .await
+            .remove("email")
+            .unwrap_or_default()
     };
     assert_eq!(emails(Audience::default()).await, ["V-1"]);
     let critical = VendorFilter {
@@ -226,21 +240,54 @@ async fn of_a_pan_one_is_asked_among_those_the_audience_means() {
         ..VendorFilter::default()
     };
     let filter = Some(critical.clone());
-    assert_eq!(emails(Audience { filter, ..Audience::default() }).await, ["V-2"]);
-    let words = Some(VendorFilter { text: Some("v-3".to_owned()), ..critical });
-    assert_eq!(emails(Audience { filter: words, ..Audience::default() }).await, ["V-3"]);
+    assert_eq!(
+        emails(Audience {
+            filter,
+            ..Audience::default()
+        })
+        .await,
+        ["V-2"]
+    );
+    let words = Some(VendorFilter {
+        text: Some("v-3".to_owned()),
+        ..critical
+    });
+    assert_eq!(
+        emails(Audience {
+            filter: words,
+            ..Audience::default()
+        })
+        .await,
+        ["V-3"]
+    );
     let body = json!({ "name": "Critical", "filter": { "tags": ["critical"] } });
     let segment = manager.post(&segments::create::ROUTE, "/api/v1/segments", body).await.expect(201).json();
     let segment_id = segment["id"].as_str().unwrap().parse().ok();
-    assert_eq!(emails(Audience { segment_id, ..Audience::default() }).await, ["V-2"]);
+    assert_eq!(
+        emails(Audience {
+            segment_id,
+            ..Audience::default()
+        })
+        .await,
+        ["V-2"]
+    );
     let vendor_ids = vec![fourth, third];
-    assert_eq!(emails(Audience { vendor_ids, ..Audience::default() }).await, ["V-4"]);
+    assert_eq!(
+        emails(Audience {
+            vendor_ids,
+            ..Audience::default()
+        })
+        .await,
+        ["V-4"]
+    );
 }
 
 /// Says how the first message to each vendor of a campaign's first chunk went.
 async fn attempt(app: &TestApp, chunk: ChunkRef, results: &[(VendorId, AttemptResult)]) {
     let (token, now) = (app.app().new_ulid(), app.app().now());
-    let claim = chunks::claim(app.store(), chunk, token, now + SignedDuration::from_mins(1), now).await.unwrap();
+    let claim = chunks::claim(app.store(), chunk, token, now + SignedDuration::from_mins(1), now)
+        .await
+        .unwrap();
     assert!(matches!(claim, Claim::Won(_)), "{claim:?}");
     let outcomes = results.iter().map(|(recipient, result)| Outcome {
         recipient: *recipient,
@@ -308,8 +355,13 @@ async fn preflight_counts_a_pan_once_and_so_does_what_is_executed() {
         "name": "First request", "subject": "Your MSME status",
         "html": "<a href=\"{{ form_url }}\">answer</a> {{ unsubscribe_url }}", "text": "{{ form_url }} {{ unsubscribe_url }}",
     });
-    let template = manager.post(&create_email::ROUTE, "/api/v1/templates/email", template).await.expect(201).json();
-    let body = json!({ "name": "Declarations", "deadline": "2026-12-31T18:29:59Z", "template_id": template["id"], "audience": { "once_per_pan": true } });
+    let template = manager
+        .post(&create_email::ROUTE, "/api/v1/templates/email", template)
+        .await
+        .expect(201)
+        .json();
+    let body =
+        json!({ "name": "Declarations", "deadline": "2026-12-31T18:29:59Z", "template_id": template["id"], "audience": { "once_per_pan": true } });
     let created = manager.post(&create::ROUTE, "/api/v1/campaigns", body).await.expect(201);
     let path = created.header("location").unwrap().to_owned();
     let report = manager.call(&preflight::ROUTE, &format!("{path}/preflight")).await.expect(200).json();
@@ -367,7 +419,10 @@ async fn assert_shared(app: &TestApp, campaign: CampaignId, from: VendorId, to: 
             response_id: Some(response),
             campaign_id: Some(campaign),
         };
-        assert_eq!((&entry.evidence, entry.status, entry.effective_from), (&evidence, MsmeStatus::Micro, date(2021, 7, 15)));
+        assert_eq!(
+            (&entry.evidence, entry.status, entry.effective_from),
+            (&evidence, MsmeStatus::Micro, date(2021, 7, 15))
+        );
         assert_eq!(status_today(app, *vendor).await, MsmeStatus::Micro);
     }
 }
@@ -376,7 +431,10 @@ async fn assert_shared(app: &TestApp, campaign: CampaignId, from: VendorId, to: 
 async fn an_answer_counts_for_every_code_of_the_pan_and_sending_it_again_changes_nothing() {
     let app = TestApp::start().await;
     let one = stored(&app, "V-1", Reached::Everywhere).await.id;
-    let others = [stored(&app, "V-2", Reached::Nowhere).await.id, stored(&app, "V-3", Reached::Everywhere).await.id];
+    let others = [
+        stored(&app, "V-2", Reached::Nowhere).await.id,
+        stored(&app, "V-3", Reached::Everywhere).await.id,
+    ];
     let stranger = vendor(&app, "V-9", Some("AAKFD7113K"), Reached::Everywhere);
     support::store_vendor(app.store(), &stranger).await;
     let campaign = planned(&app, &BOTH, once_per_pan()).await;

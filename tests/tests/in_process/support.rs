@@ -837,7 +837,9 @@ fn unchunked(mut body: &[u8]) -> Bytes {
 
 /// Stores a vendor as a test's own.
 pub(crate) async fn store_vendor(store: &Store, vendor: &domain::vendor_record::Vendor) {
-    store::vendors::create(store, &vendor.clone().into(), by()).await.expect("the vendor is stored");
+    store::vendors::create(store, &vendor.clone().into(), by())
+        .await
+        .expect("the vendor is stored");
 }
 
 /// Who changes vendors where nobody in particular does.

@@ -9,7 +9,7 @@ use domain::vendor::{MsmeStatus, RawVendor, VendorProfile};
 use domain::vendor_record::Vendor;
 use domain::{CampaignId, VendorId};
 use jiff::SignedDuration;
-use runtime::{Message, Var};
+use runtime::Message;
 use serde_json::{Value, json};
 use store::ChunkRef;
 use store::chunks::PlannedChunk;

@@ -147,19 +147,28 @@ async fn read(app: &TestApp, admin: &Client<'_>, source: &str) -> Value {
 /// State, and creates, updates, unchanged, rejected.
 fn outcome(run: &Value) -> (&str, [u64; 4]) {
     let state = run["state"].as_str().expect("a state");
-    (state, ["creates", "updates", "unchanged", "rejected"].map(|name| run["diff"][name].as_u64().unwrap_or_default()))
+    (
+        state,
+        ["creates", "updates", "unchanged", "rejected"].map(|name| run["diff"][name].as_u64().unwrap_or_default()),
+    )
 }
 
 fn error(run: &Value) -> (&str, &str) {
     assert_eq!(run["state"], "failed", "{run}");
-    (run["error"]["code"].as_str().expect("a code"), run["error"]["message"].as_str().expect("a message"))
+    (
+        run["error"]["code"].as_str().expect("a code"),
+        run["error"]["message"].as_str().expect("a message"),
+    )
 }
 
 async fn vendor_names(app: &TestApp) -> Vec<String> {
     let manager = app.as_role(Role::CampaignManager).await;
     let answer = manager.get(&vendors::list::ROUTE, "/api/v1/vendors").await.expect(200).json();
     let items = answer["items"].as_array().expect("items");
-    let mut names: Vec<String> = items.iter().map(|item| item["company_name"].as_str().expect("a name").to_owned()).collect();
+    let mut names: Vec<String> = items
+        .iter()
+        .map(|item| item["company_name"].as_str().expect("a name").to_owned())
+        .collect();
     names.sort();
     names
 }
@@ -254,11 +263,17 @@ async fn who_asks_first_is_asked_once_a_later_reading_takes_the_place_of_an_earl
     let source = made(&admin, erp.csv_source(json!({ "apply": "ask" }))).await;
     erp.has_csv("vendor_code,company_name\nV-1,Old Name\n");
     let first = read(&app, &admin, &source).await;
-    assert_eq!((outcome(&first).0, &first["reason"]), ("waiting", &json!("this source asks before anything is applied")));
+    assert_eq!(
+        (outcome(&first).0, &first["reason"]),
+        ("waiting", &json!("this source asks before anything is applied"))
+    );
     erp.has_csv("vendor_code,company_name\nV-1,New Name\n");
     read(&app, &admin, &source).await;
     let both = runs(&admin, &source).await;
-    let states: Vec<_> = both.iter().map(|run| (run["state"].as_str().unwrap(), run["import_state"].as_str().unwrap())).collect();
+    let states: Vec<_> = both
+        .iter()
+        .map(|run| (run["state"].as_str().unwrap(), run["import_state"].as_str().unwrap()))
+        .collect();
     assert_eq!(states, [("waiting", "ready"), ("superseded", "cancelled")]);
 
     // The past cannot be confirmed over the present any more.
@@ -279,7 +294,10 @@ async fn a_mapping_that_does_not_fit_waits_whatever_the_policy() {
     erp.has_csv("vendor_code,Supplier\nV-1,Kaveri\n");
     let run = read(&app, &admin, &source).await;
     assert_eq!(run["state"], "waiting", "{run}");
-    assert!(run["reason"].as_str().unwrap().starts_with("the mapping does not fit the file: "), "{run}");
+    assert!(
+        run["reason"].as_str().unwrap().starts_with("the mapping does not fit the file: "),
+        "{run}"
+    );
     assert!(vendor_names(&app).await.is_empty());
 }
 
@@ -313,7 +331,11 @@ async fn a_redirect_inside_is_not_followed() {
     let (app, erp) = (TestApp::start().await, Erp::start().await);
     let admin = app.as_role(Role::Admin).await;
     let url = format!("{}/inside", erp.address);
-    let source = made(&admin, json!({ "name": "ERP", "origin": { "kind": "https", "url": url, "format": "csv" } })).await;
+    let source = made(
+        &admin,
+        json!({ "name": "ERP", "origin": { "kind": "https", "url": url, "format": "csv" } }),
+    )
+    .await;
     let run = read(&app, &admin, &source).await;
     assert_eq!(error(&run).0, "address_refused");
 }
@@ -349,7 +371,11 @@ async fn an_answer_that_does_not_come_is_not_waited_for_longer_than_a_minute() {
     let (app, erp) = (TestApp::start().await, Erp::start().await);
     let admin = app.as_role(Role::Admin).await;
     let url = format!("{}/slow", erp.address);
-    let source = made(&admin, json!({ "name": "ERP", "origin": { "kind": "https", "url": url, "format": "csv" } })).await;
+    let source = made(
+        &admin,
+        json!({ "name": "ERP", "origin": { "kind": "https", "url": url, "format": "csv" } }),
+    )
+    .await;
     asked_to_run(&admin, &source).await.expect(202);
     let message = queued(&app, Var::SyncQueueUrl).remove(0);
     let minute = async {
@@ -362,7 +388,13 @@ async fn an_answer_that_does_not_come_is_not_waited_for_longer_than_a_minute() {
     let (is_done, ()) = tokio::join!(delivered(&app, message), minute);
     assert!(is_done);
     let run = runs(&admin, &source).await.swap_remove(0);
-    assert_eq!(error(&run), ("timeout", "the file did not arrive within 60 seconds: make it smaller, or its server faster"));
+    assert_eq!(
+        error(&run),
+        (
+            "timeout",
+            "the file did not arrive within 60 seconds: make it smaller, or its server faster"
+        )
+    );
 }
 
 #[tokio::test]
@@ -413,7 +445,10 @@ async fn a_schedule_reads_once_for_each_of_its_times_and_a_failure_waits_for_the
     }
     work(&app).await;
     let all = runs(&admin, &source).await;
-    assert_eq!(all.iter().map(|run| run["state"].as_str().unwrap()).collect::<Vec<_>>(), ["applied", "failed"]);
+    assert_eq!(
+        all.iter().map(|run| run["state"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["applied", "failed"]
+    );
     assert_eq!(all[0]["trigger"], json!({ "by": "schedule", "scheduled_for": "2026-11-04T00:30:00Z" }));
     assert_eq!(erp.asked().len(), 2);
     assert_eq!(vendor_names(&app).await, ["Kaveri"]);
@@ -450,7 +485,10 @@ async fn a_schedule_follows_the_settings_and_an_old_one_removes_itself() {
 
     admin.delete(&delete::ROUTE, &source).await.expect(204);
     admin.get(&get::ROUTE, &source).await.expect(404);
-    let input = new.first_key_value().expect("a schedule").1["Target"]["Input"].as_str().expect("an input").to_owned();
+    let input = new.first_key_value().expect("a schedule").1["Target"]["Input"]
+        .as_str()
+        .expect("an input")
+        .to_owned();
     let fire = || message(&input.replace("<aws.scheduler.scheduled-time>", "2026-11-03T00:30:00Z"));
     assert!(!delivered(&app, fire()).await, "its source may be about to be stored");
     app.advance(SignedDuration::from_mins(16));
@@ -618,10 +656,17 @@ async fn only_administrators_see_or_make_sources_and_every_wrong_field_is_named(
         ("origin.auth.secret_name", "malformed"),
     ];
     assert_eq!(fields, expected.map(|(field, code)| (field.to_owned(), code.to_owned())));
-    admin.post(&create::ROUTE, SOURCES, json!({ "name": "x", "origin": { "kind": "ftp" } })).await.expect(400);
+    admin
+        .post(&create::ROUTE, SOURCES, json!({ "name": "x", "origin": { "kind": "ftp" } }))
+        .await
+        .expect(400);
 
     // The same request again is the same run.
-    let source = made(&admin, json!({ "name": "ERP", "origin": { "kind": "https", "url": "https://erp.example.in/", "format": "csv" } })).await;
+    let source = made(
+        &admin,
+        json!({ "name": "ERP", "origin": { "kind": "https", "url": "https://erp.example.in/", "format": "csv" } }),
+    )
+    .await;
     let ask = || admin.post(&run::ROUTE, &format!("{source}/run"), json!({})).idempotency_key("k-1");
     let (first, second) = (ask().await.expect(202), ask().await.expect(202));
     assert_eq!(first.json()["id"], second.json()["id"]);

@@ -28,12 +28,20 @@ async fn codes(client: &Client<'_>, query: &str) -> Vec<String> {
 async fn a_deleted_vendor_is_restored_as_it_was_unless_its_code_was_given_away() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
-    let path = created(&manager, json!({ "vendor_code": "V-1", "company_name": "Kaveri Castings", "email": "a@kaveri.example" })).await;
+    let path = created(
+        &manager,
+        json!({ "vendor_code": "V-1", "company_name": "Kaveri Castings", "email": "a@kaveri.example" }),
+    )
+    .await;
     let before = manager.get(&get::ROUTE, &path).await.expect(200).json();
     manager.delete(&delete::ROUTE, &path).await.expect(204);
     assert_eq!(codes(&manager, "q=kaveri").await, Vec::<String>::new(), "what is deleted is not found");
 
-    let restored = manager.post(&restore::ROUTE, &format!("{path}/restore"), json!({})).await.expect(200).json();
+    let restored = manager
+        .post(&restore::ROUTE, &format!("{path}/restore"), json!({}))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(restored["emails"], before["emails"]);
     assert_eq!(codes(&manager, "q=kaveri").await, ["V-1"]);
     manager.post(&restore::ROUTE, &format!("{path}/restore"), json!({})).await.expect(200);
@@ -75,8 +83,12 @@ async fn a_status_is_dated_and_the_past_stays_what_it_was() {
     let manager = app.as_role(Role::CampaignManager).await;
     let path = created(&manager, json!({ "vendor_code": "V-1", "company_name": "Kaveri" })).await;
     let add = |body: Value| manager.post(&add_status::ROUTE, &format!("{path}/status"), body);
-    add(json!({ "status": "micro", "effective_from": "2021-05-01", "note": "certificate seen" })).await.expect(201);
-    let now = add(json!({ "status": "small", "effective_from": "2025-04-01", "note": "reclassified" })).await.expect(201);
+    add(json!({ "status": "micro", "effective_from": "2021-05-01", "note": "certificate seen" }))
+        .await
+        .expect(201);
+    let now = add(json!({ "status": "small", "effective_from": "2025-04-01", "note": "reclassified" }))
+        .await
+        .expect(201);
     assert_eq!(now.json()["msme_status"], json!("small"));
 
     let on = async |query: &str| manager.get(&status::ROUTE, &format!("{path}/status{query}")).await.expect(200).json();
@@ -85,13 +97,23 @@ async fn a_status_is_dated_and_the_past_stays_what_it_was() {
     let today = on("").await;
     assert_eq!(today["status"], json!("small"));
     assert_eq!(today["history"].as_array().unwrap().len(), 2);
-    assert_eq!(on("?on=2025-03-31&known_at=2026-01-01T00:00:00Z").await["status"], json!("unknown"), "nobody knew it then");
+    assert_eq!(
+        on("?on=2025-03-31&known_at=2026-01-01T00:00:00Z").await["status"],
+        json!("unknown"),
+        "nobody knew it then"
+    );
     manager.get(&status::ROUTE, &format!("{path}/status?on=31-03-2025")).await.expect(422);
 
     for (body, field) in [
-        (json!({ "status": "unknown", "effective_from": "2025-04-01", "note": "no idea" }), "status"),
+        (
+            json!({ "status": "unknown", "effective_from": "2025-04-01", "note": "no idea" }),
+            "status",
+        ),
         (json!({ "status": "micro", "effective_from": "2025-04-01", "note": " " }), "note"),
-        (json!({ "status": "micro", "effective_from": "2025-04-01", "effective_to": "2024-04-01", "note": "a letter" }), "effective_to"),
+        (
+            json!({ "status": "micro", "effective_from": "2025-04-01", "effective_to": "2024-04-01", "note": "a letter" }),
+            "effective_to",
+        ),
     ] {
         assert_eq!(add(body).await.expect(422).field_errors()[0].0, field);
     }
@@ -110,10 +132,19 @@ async fn whether_a_payment_is_covered_is_answered_with_reasons() {
 
     let entry = json!({ "status": "micro", "effective_from": "2021-05-01", "note": "certificate seen" });
     manager.post(&add_status::ROUTE, &format!("{path}/status"), entry).await.expect(201);
-    let covered = ask("?accepted_on=2026-07-01&paid_on=2026-09-01&amount_paise=10000000").await.expect(200).json();
+    let covered = ask("?accepted_on=2026-07-01&paid_on=2026-09-01&amount_paise=10000000")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(covered["applies"], json!("yes"), "{covered}");
-    assert_eq!((&covered["due"]["last_day"], &covered["due"]["appointed_day"]), (&json!("2026-07-16"), &json!("2026-07-17")));
-    assert!(covered["days_late"].as_u64().unwrap() > 0 && covered["interest"]["interest_paise"].as_u64().unwrap() > 0, "{covered}");
+    assert_eq!(
+        (&covered["due"]["last_day"], &covered["due"]["appointed_day"]),
+        (&json!("2026-07-16"), &json!("2026-07-17"))
+    );
+    assert!(
+        covered["days_late"].as_u64().unwrap() > 0 && covered["interest"]["interest_paise"].as_u64().unwrap() > 0,
+        "{covered}"
+    );
     ask("").await.expect(422);
 }
 
@@ -136,9 +167,24 @@ async fn vendors_are_found_by_words_and_filters_in_any_order_with_exact_totals()
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
     for (code, name, state, extra) in [
-        ("V-1", "Kaveri Castings Pvt Ltd", "Karnataka", json!({ "email": "accounts@kaveri.example", "tags": "critical; plant-2" })),
-        ("V-2", "Godavari Castings", "Maharashtra", json!({ "phone_number": "9876543210", "tags": "critical", "supplier_type": "Trader" })),
-        ("V-3", "Zenith Forge", "Maharashtra", json!({ "gst_number": "27AAPFU0939F1ZV", "msme_status": "micro" })),
+        (
+            "V-1",
+            "Kaveri Castings Pvt Ltd",
+            "Karnataka",
+            json!({ "email": "accounts@kaveri.example", "tags": "critical; plant-2" }),
+        ),
+        (
+            "V-2",
+            "Godavari Castings",
+            "Maharashtra",
+            json!({ "phone_number": "9876543210", "tags": "critical", "supplier_type": "Trader" }),
+        ),
+        (
+            "V-3",
+            "Zenith Forge",
+            "Maharashtra",
+            json!({ "gst_number": "27AAPFU0939F1ZV", "msme_status": "micro" }),
+        ),
     ] {
         let mut body = json!({ "vendor_code": code, "company_name": name, "state": state });
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
@@ -162,7 +208,15 @@ async fn vendors_are_found_by_words_and_filters_in_any_order_with_exact_totals()
     check("msme_status=micro,small", &["V-3"]).await;
     check("sort=name", &["V-2", "V-1", "V-3"]).await;
     check("sort=created", &["V-3", "V-2", "V-1"]).await;
-    for query in ["q=x", "has_email=maybe", "sort=colour", "state=Atlantis", "msme_status=huge", "responded=nobody", "segment=seg_1"] {
+    for query in [
+        "q=x",
+        "has_email=maybe",
+        "sort=colour",
+        "state=Atlantis",
+        "msme_status=huge",
+        "responded=nobody",
+        "segment=seg_1",
+    ] {
         manager.get(&list::ROUTE, &format!("{VENDORS}?{query}")).await.expect(422);
     }
 
@@ -171,7 +225,11 @@ async fn vendors_are_found_by_words_and_filters_in_any_order_with_exact_totals()
         let mut seen = Vec::new();
         let mut cursor = String::new();
         loop {
-            let page = manager.get(&list::ROUTE, &format!("{VENDORS}?sort={sort}&state=MH&limit=1{cursor}")).await.expect(200).json();
+            let page = manager
+                .get(&list::ROUTE, &format!("{VENDORS}?sort={sort}&state=MH&limit=1{cursor}"))
+                .await
+                .expect(200)
+                .json();
             assert_eq!(page["total"], json!(2));
             seen.push(page["items"][0]["vendor_code"].clone());
             match page["next_cursor"].as_str() {
@@ -184,7 +242,12 @@ async fn vendors_are_found_by_words_and_filters_in_any_order_with_exact_totals()
     }
 
     // What changed is found as it is now, and no longer as it was.
-    let path = format!("{VENDORS}/{}", manager.get(&list::ROUTE, &format!("{VENDORS}?q=zenith")).await.json()["items"][0]["id"].as_str().unwrap());
+    let path = format!(
+        "{VENDORS}/{}",
+        manager.get(&list::ROUTE, &format!("{VENDORS}?q=zenith")).await.json()["items"][0]["id"]
+            .as_str()
+            .unwrap()
+    );
     let renamed = json!({ "vendor_code": "V-3", "company_name": "Nadir Forge", "state": "Kerala" });
     manager.put(&update::ROUTE, &path, renamed).await.expect(200);
     check("q=zenith", &[]).await;
@@ -196,8 +259,16 @@ async fn vendors_are_found_by_words_and_filters_in_any_order_with_exact_totals()
 async fn suppressed_vendors_are_filtered_by_the_address_campaigns_write_to() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
-    created(&manager, json!({ "vendor_code": "V-1", "company_name": "Kaveri", "email": "Accounts@Kaveri.example" })).await;
-    created(&manager, json!({ "vendor_code": "V-2", "company_name": "Godavari", "email": "a@godavari.example" })).await;
+    created(
+        &manager,
+        json!({ "vendor_code": "V-1", "company_name": "Kaveri", "email": "Accounts@Kaveri.example" }),
+    )
+    .await;
+    created(
+        &manager,
+        json!({ "vendor_code": "V-2", "company_name": "Godavari", "email": "a@godavari.example" }),
+    )
+    .await;
     let body = json!({ "channel": "email", "address": "accounts@kaveri.example", "note": "asked by telephone" });
     manager.post(&suppressions::create::ROUTE, "/api/v1/suppressions", body).await.expect(201);
     assert_eq!(codes(&manager, "suppressed=true").await, ["V-1"]);
@@ -217,12 +288,34 @@ async fn a_segment_is_a_filter_by_name_for_lists_and_campaigns() {
     assert_eq!(codes(&manager, &format!("segment={id}")).await, ["V-1"]);
 
     let changed = json!({ "name": "Everyone in MH", "filter": { "states": ["MH"] } });
-    let now = manager.put(&segments::update::ROUTE, &path, changed.clone()).if_match(segment.etag()).await.expect(200);
+    let now = manager
+        .put(&segments::update::ROUTE, &path, changed.clone())
+        .if_match(segment.etag())
+        .await
+        .expect(200);
     assert_eq!(now.json()["filter"], json!({ "states": ["Maharashtra"] }));
-    manager.put(&segments::update::ROUTE, &path, changed).if_match(segment.etag()).await.expect(412);
-    assert_eq!(manager.get(&segments::list::ROUTE, SEGMENTS).await.expect(200).json()["items"].as_array().unwrap().len(), 1);
+    manager
+        .put(&segments::update::ROUTE, &path, changed)
+        .if_match(segment.etag())
+        .await
+        .expect(412);
+    assert_eq!(
+        manager.get(&segments::list::ROUTE, SEGMENTS).await.expect(200).json()["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     let wrong = json!({ "name": " ", "filter": { "text": "x", "states": ["Atlantis"] } });
-    assert_eq!(manager.post(&segments::create::ROUTE, SEGMENTS, wrong).await.expect(422).field_errors().len(), 3);
+    assert_eq!(
+        manager
+            .post(&segments::create::ROUTE, SEGMENTS, wrong)
+            .await
+            .expect(422)
+            .field_errors()
+            .len(),
+        3
+    );
     manager.delete(&segments::delete::ROUTE, &path).await.expect(204);
     manager.get(&segments::get::ROUTE, &path).await.expect(404);
 }
@@ -231,18 +324,31 @@ async fn a_segment_is_a_filter_by_name_for_lists_and_campaigns() {
 async fn codes_of_one_pan_are_one_group_that_shows_contradictions_and_shares_a_status() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
-    let vendor = |code: &str, udyam: Option<&str>| json!({ "vendor_code": code, "company_name": "Kaveri", "pan_number": "AAPFU0939F", "udyam_number": udyam });
+    let vendor =
+        |code: &str, udyam: Option<&str>| json!({ "vendor_code": code, "company_name": "Kaveri", "pan_number": "AAPFU0939F", "udyam_number": udyam });
     let first = created(&manager, vendor("V-1", Some("UDYAM-MH-26-0012345"))).await;
     let second = created(&manager, vendor("V-2", Some("UDYAM-MH-26-0099999"))).await;
-    created(&manager, json!({ "vendor_code": "V-9", "company_name": "Alone", "pan_number": "AAKFD7113K" })).await;
+    created(
+        &manager,
+        json!({ "vendor_code": "V-9", "company_name": "Alone", "pan_number": "AAKFD7113K" }),
+    )
+    .await;
 
     let groups = manager.get(&list_groups::ROUTE, "/api/v1/vendor-groups").await.expect(200).json();
-    assert_eq!((&groups["total"], groups["items"][0]["members"].as_array().unwrap().len()), (&json!(1), 2), "{groups}");
+    assert_eq!(
+        (&groups["total"], groups["items"][0]["members"].as_array().unwrap().len()),
+        (&json!(1), 2),
+        "{groups}"
+    );
     assert_eq!(groups["items"][0]["pan"], json!("AAPFUXXXXF"));
     let shown = manager.get(&group::ROUTE, &format!("{first}/group")).await.expect(200).json();
     assert_eq!(shown["contradictions"][0]["code"], json!("two_udyams"), "{shown}");
 
-    let share = async || manager.post(&share_status::ROUTE, &format!("{first}/group/share-status"), json!({})).await;
+    let share = async || {
+        manager
+            .post(&share_status::ROUTE, &format!("{first}/group/share-status"), json!({}))
+            .await
+    };
     share().await.expect(409);
     let entry = json!({ "status": "micro", "effective_from": "2021-05-01", "note": "certificate seen" });
     manager.post(&add_status::ROUTE, &format!("{first}/status"), entry).await.expect(201);

@@ -71,11 +71,7 @@ async fn a_created_vendor_reads_back_as_it_was_understood() {
     assert_eq!(read.etag(), answer.etag());
     let body = read.json();
     assert_eq!(path, format!("{VENDORS}/{}", body["id"].as_str().unwrap()));
-    for (field, value) in [
-        ("vendor_code", "V-1"),
-        ("pin_code", "560001"),
-        ("msme_status", "unknown"),
-    ] {
+    for (field, value) in [("vendor_code", "V-1"), ("pin_code", "560001"), ("msme_status", "unknown")] {
         assert_eq!(body[field], json!(value), "{field} in {body}");
     }
     assert_eq!(body["phone_numbers"], json!(["+919876500001"]));

@@ -198,7 +198,11 @@ async fn store_batch(app: &App, import: &mut Import, batch: &[StagedRow]) -> Res
         Outcome::Refused(vec![FieldError::new("vendor_code", &code, "vendor_busy", message)])
     };
     Ok(Some(
-        outcomes.into_iter().enumerate().map(|(at, outcome)| outcome.unwrap_or_else(|| busy(at))).collect(),
+        outcomes
+            .into_iter()
+            .enumerate()
+            .map(|(at, outcome)| outcome.unwrap_or_else(|| busy(at)))
+            .collect(),
     ))
 }
 
@@ -359,11 +363,7 @@ async fn advance(app: &App, import: &Import, batch: &[StagedRow], outcomes: Vec<
         objects::put_file(app, &key, lines.finish()?.path(), "application/x-ndjson").await?;
         late.push(before.offset);
     }
-    let checkpoint = Checkpoint {
-        offset: end,
-        applied,
-        late,
-    };
+    let checkpoint = Checkpoint { offset: end, applied, late };
     settled(store::imports::advance(app.store()?, import, &checkpoint, app.now()).await)
 }
 
@@ -383,7 +383,9 @@ async fn finish(app: &App, import: Import) -> Result<Import, RecordError> {
     let Some(done) = settled(store::imports::finish(store, &import, rejects_key.as_deref(), app.now()).await)? else {
         return Ok(store::imports::get(store, import.id).await?);
     };
-    let AppliedCounts { created, updated, rejected, .. } = done.checkpoint.applied;
+    let AppliedCounts {
+        created, updated, rejected, ..
+    } = done.checkpoint.applied;
     tracing::info!(import_id = %done.id, state = done.state.as_str(), created, updated, "import over");
     Metrics {
         stage: &app.config().stage,

@@ -2,7 +2,7 @@
 
 use domain::VendorId;
 use domain::import::ImportMode;
-use domain::vendor::{FieldError, MsmeStatus, ParsedVendor, RawVendor, VendorCode, VendorProfile};
+use domain::vendor::{FieldError, MsmeStatus, ParsedVendor, RawVendor, VendorCode, VendorProfile, VendorWarning};
 use domain::vendor_record::{ImportOrigin, Vendor};
 
 /// Who has the row's code.
@@ -35,8 +35,7 @@ pub(super) struct Update {
     pub(super) profile: VendorProfile,
     /// The status it is said to have; only where none is known: what a file says does not count more than what is known.
     pub(super) claim: Option<MsmeStatus>,
-    pub(super) has_warnings: bool,
-    pub(super) warnings: Vec<domain::vendor::VendorWarning>,
+    pub(super) warnings: Vec<VendorWarning>,
 }
 
 /// The key of the row's code, if it has one that is valid.
@@ -67,12 +66,7 @@ pub(super) fn decide(mode: ImportMode, raw: RawVendor, holder: Holder<'_>, row: 
                         return Decision::Unchanged(Box::new(parsed));
                     }
                     let ParsedVendor { profile, warnings, .. } = parsed;
-                    Decision::Update(Box::new(Update {
-                        profile,
-                        claim,
-                        has_warnings: !warnings.is_empty(),
-                        warnings,
-                    }))
+                    Decision::Update(Box::new(Update { profile, claim, warnings }))
                 }
             }
         }

@@ -9,8 +9,8 @@ use domain::vendor::{ParsedVendor, RawVendor, VendorProfile, VendorWarning};
 use domain::vendor_record::{ImportOrigin, Vendor};
 use domain::{FieldError, VendorId};
 use imports::files;
-use runtime::objects::{self, Fetched};
 use runtime::App;
+use runtime::objects::{self, Fetched};
 use sheets::{Format, Limits, Options, Row, Sheet};
 use std::collections::HashMap;
 use store::StoreError;
@@ -56,7 +56,12 @@ impl Source {
         let file = NamedTempFile::new()?;
         match objects::get_file(app, &import.source_key, file.path(), MAX_FILE_BYTES).await? {
             Fetched::Whole(_) => {}
-            Fetched::Missing => return Err(Stopped::refused("file_missing", "the file is not there: upload it, then ask for the dry run")),
+            Fetched::Missing => {
+                return Err(Stopped::refused(
+                    "file_missing",
+                    "the file is not there: upload it, then ask for the dry run",
+                ));
+            }
             Fetched::TooLarge => {
                 let limit_mb = MAX_FILE_BYTES / (1024 * 1024);
                 return Err(Stopped::of_sheet(sheets::SheetError::TooLarge { limit_mb }));
@@ -153,10 +158,7 @@ pub(super) async fn run(app: &App, import: &Import) -> Result<Staged, Stopped> {
 /// What can be said of the file before its rows are read.
 fn about(source: &Source, import: &Import) -> ImportReport {
     let Source {
-        sheet,
-        recognition,
-        mapping,
-        ..
+        sheet, recognition, mapping, ..
     } = source;
     let mut report = ImportReport {
         header_row: sheet.header_row(),
@@ -236,12 +238,7 @@ impl Run<'_> {
         };
         let code_key = said.as_ref().ok().and_then(|(_, raw)| decide::code_key(raw));
         let holder = code_key.as_deref().and_then(|key| self.known.holder(key));
-        self.waiting.push(Waiting {
-            row,
-            said,
-            code_key,
-            holder,
-        });
+        self.waiting.push(Waiting { row, said, code_key, holder });
     }
 
     async fn judge_all(&mut self) -> Result<(), Stopped> {
@@ -274,12 +271,7 @@ impl Run<'_> {
     }
 
     fn judge(&mut self, waiting: Waiting, vendors: &HashMap<VendorId, Vendor>) -> Result<(), Stopped> {
-        let Waiting {
-            row,
-            said,
-            code_key,
-            holder,
-        } = waiting;
+        let Waiting { row, said, code_key, holder } = waiting;
         let (said, raw) = match said {
             Ok(said) => said,
             Err(errors) => return self.reject(&row, &errors),
@@ -317,7 +309,10 @@ impl Run<'_> {
         let key = code_key.unwrap_or_default();
         if let Some(first) = self.known.repeats(row.number, &key, &code) {
             let reason = format!("row {first} of this file has the same code: keep one of the two, or correct the code");
-            return self.reject(&row, &[RowError::new(row.number, "vendor_code", code.trim(), "duplicate_in_file", &reason)]);
+            return self.reject(
+                &row,
+                &[RowError::new(row.number, "vendor_code", code.trim(), "duplicate_in_file", &reason)],
+            );
         }
         let own = match holder {
             Holder::Vendor(vendor) => Some(vendor.id),

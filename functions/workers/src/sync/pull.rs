@@ -158,5 +158,6 @@ fn file_name(source: &SyncSource, run: &SyncRun) -> String {
 
 fn day(at: Timestamp) -> String {
     let zone = domain::schedule::TimeZone::default();
-    zone.offset().map_or_else(|| at.to_string(), |offset| offset.to_datetime(at).date().to_string())
+    zone.offset()
+        .map_or_else(|| at.to_string(), |offset| offset.to_datetime(at).date().to_string())
 }

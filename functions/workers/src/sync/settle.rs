@@ -47,7 +47,10 @@ pub(super) async fn settle(app: &App, message: &Message, source: SyncSourceId, r
                 return look_again(app, message, &run, looks).await;
             }
             run.failed(
-                RunError::new("not_checked", "the dry run has not come to an end for a day: cancel the import and run the source again"),
+                RunError::new(
+                    "not_checked",
+                    "the dry run has not come to an end for a day: cancel the import and run the source again",
+                ),
                 now,
             )
         }
@@ -113,7 +116,11 @@ async fn decide(
     let (store, now) = (app.store()?, app.now());
     let report = import_jobs::report(store, import).await?.unwrap_or_default();
     if let Some(problem) = report.mapping_errors.first() {
-        let header = if problem.header.is_empty() { String::new() } else { format!("{}: ", problem.header) };
+        let header = if problem.header.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", problem.header)
+        };
         let reason = format!("the mapping does not fit the file: {header}{}", problem.message);
         return Ok(Some(waiting(run.clone(), import, reason, now)));
     }

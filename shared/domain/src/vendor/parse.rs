@@ -249,12 +249,19 @@ impl Findings {
             let several = text.matches('@').count() > 1;
             split(&text, |c: char| matches!(c, ',' | ';') || (several && (c == '/' || c == ' ')))
         });
-        self.several(("email", "email_dropped", MAX_EMAILS), parts.collect(), EmailAddress::parse, |error| error.code())
+        self.several(("email", "email_dropped", MAX_EMAILS), parts.collect(), EmailAddress::parse, |error| {
+            error.code()
+        })
     }
 
     fn phone_numbers(&mut self, given: &[String]) -> Vec<MobileNumber> {
-        let parts = given.iter().flat_map(|text| split(text, |c: char| matches!(c, ',' | ';' | '/'))).collect();
-        let numbers = self.several(("phone_number", "phone_dropped", MAX_PHONES), parts, MobileNumber::parse, |error| error.code());
+        let parts = given
+            .iter()
+            .flat_map(|text| split(text, |c: char| matches!(c, ',' | ';' | '/')))
+            .collect();
+        let numbers = self.several(("phone_number", "phone_dropped", MAX_PHONES), parts, MobileNumber::parse, |error| {
+            error.code()
+        });
         let mut unlike: Vec<MobileNumber> = Vec::new();
         for number in numbers {
             let number = self.accept("phone_number", number);
@@ -310,9 +317,19 @@ impl Findings {
 
     fn year_established(&mut self, given: Option<String>) -> Option<i16> {
         let given = present(&given?)?;
-        let year = given.strip_suffix(".0").unwrap_or(&given).parse::<i16>().ok().filter(|year| (1700..=2100).contains(year));
+        let year = given
+            .strip_suffix(".0")
+            .unwrap_or(&given)
+            .parse::<i16>()
+            .ok()
+            .filter(|year| (1700..=2100).contains(year));
         if year.is_none() {
-            self.error("year_established", &given, "year_invalid", "this is no year: write four digits, as in 1998");
+            self.error(
+                "year_established",
+                &given,
+                "year_invalid",
+                "this is no year: write four digits, as in 1998",
+            );
         }
         year
     }
@@ -326,7 +343,12 @@ impl Findings {
         if code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) {
             return Some(code);
         }
-        self.error("currency", &given, "currency_invalid", "this is no currency: write its three letters, as in INR");
+        self.error(
+            "currency",
+            &given,
+            "currency_invalid",
+            "this is no currency: write its three letters, as in INR",
+        );
         None
     }
 
@@ -443,11 +465,22 @@ impl Findings {
 
     fn opt_ins(&mut self, given: Vec<OptIn>) -> Vec<OptIn> {
         let mut opt_ins = Vec::with_capacity(given.len());
-        for OptIn { channel, source, text_version, at } in given {
+        for OptIn {
+            channel,
+            source,
+            text_version,
+            at,
+        } in given
+        {
             let source = self.text("opt_ins", Some(source), 200);
             let text_version = self.text("opt_ins", Some(text_version), 60);
             match (source, text_version) {
-                (Some(source), Some(text_version)) => opt_ins.push(OptIn { channel, source, text_version, at }),
+                (Some(source), Some(text_version)) => opt_ins.push(OptIn {
+                    channel,
+                    source,
+                    text_version,
+                    at,
+                }),
                 _ => {
                     let message = "a consent needs where it was given (source) and the wording agreed to (text_version)";
                     self.error("opt_ins", channel.as_str(), "opt_in_incomplete", message);
@@ -468,7 +501,12 @@ impl Findings {
         tags.sort_unstable();
         tags.dedup();
         if tags.len() > MAX_TAGS {
-            self.error("tags", "", "too_many", format!("there are {}: at most {MAX_TAGS} are allowed", tags.len()));
+            self.error(
+                "tags",
+                "",
+                "too_many",
+                format!("there are {}: at most {MAX_TAGS} are allowed", tags.len()),
+            );
         }
         tags
     }

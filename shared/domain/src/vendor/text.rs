@@ -20,7 +20,11 @@ pub(crate) fn letters_and_digits(text: &str) -> String {
 /// more than two decimals of a rupee.
 pub(crate) fn rupees_to_paise(text: &str) -> Option<i64> {
     let lower = text.trim().to_lowercase();
-    let bare = ["rs.", "rs", "inr", "₹"].iter().find_map(|sign| lower.strip_prefix(sign)).unwrap_or(&lower).trim();
+    let bare = ["rs.", "rs", "inr", "₹"]
+        .iter()
+        .find_map(|sign| lower.strip_prefix(sign))
+        .unwrap_or(&lower)
+        .trim();
     let bare = bare.strip_suffix("/-").unwrap_or(bare).trim();
     let units: [(&str, i128); 9] = [
         ("crores", 10_000_000),

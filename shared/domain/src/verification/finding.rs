@@ -75,7 +75,10 @@ pub fn findings(result: &VerificationResult) -> Vec<RegisterFinding> {
             vec![one(Failed, Severity::Contradiction, "not_found", None, sentence)]
         }
         Outcome::InvalidInput => {
-            let sentence = format!("{} refused the number itself ({}): compare it with the certificate.", result.provider, result.reason);
+            let sentence = format!(
+                "{} refused the number itself ({}): compare it with the certificate.",
+                result.provider, result.reason
+            );
             vec![one(Failed, Severity::Warning, "refused", None, sentence)]
         }
         Outcome::Auth | Outcome::Quota | Outcome::Timeout | Outcome::ProviderError => {
@@ -102,14 +105,25 @@ fn difference(Mismatch { field, recorded, found, .. }: &Mismatch, when_and_where
         Field::Standing => {
             let not_in_force = [Standing::Cancelled, Standing::Suspended, Standing::Deactivated, Standing::Deleted];
             let code = not_in_force.into_iter().find(|standing| standing.as_str() == found);
-            let sentence = format!("{} said that it is {found}: ask the vendor what it has instead.", capitalised(when_and_where));
-            (Severity::Contradiction, code.map_or("not_in_force", Standing::as_str).to_owned(), sentence)
+            let sentence = format!(
+                "{} said that it is {found}: ask the vendor what it has instead.",
+                capitalised(when_and_where)
+            );
+            (
+                Severity::Contradiction,
+                code.map_or("not_in_force", Standing::as_str).to_owned(),
+                sentence,
+            )
         }
         Field::Name => {
             let sentence = format!("{says}. It may be somebody else's number: compare it with the certificate.");
             (Severity::Contradiction, "name_differs".to_owned(), sentence)
         }
-        Field::Pan => (Severity::Contradiction, "pan_differs".to_owned(), format!("{says}. One of the two is wrong.")),
+        Field::Pan => (
+            Severity::Contradiction,
+            "pan_differs".to_owned(),
+            format!("{says}. One of the two is wrong."),
+        ),
         Field::PanHolder => {
             let sentence = format!("The PAN's {recorded} and the holder's type, {found}, contradict each other.");
             (Severity::Warning, "pan_holder_differs".to_owned(), sentence)
@@ -157,7 +171,10 @@ mod tests {
     #[test]
     fn what_could_not_be_asked_is_not_what_was_not_found() {
         let (lost, absent) = (findings(&result(Outcome::Timeout)), findings(&result(Outcome::NotFound)));
-        assert_eq!((lost[0].outcome, lost[0].code.as_str()), (ladder::Outcome::NotApplicable, "pan_not_asked"));
+        assert_eq!(
+            (lost[0].outcome, lost[0].code.as_str()),
+            (ladder::Outcome::NotApplicable, "pan_not_asked")
+        );
         assert_eq!((absent[0].outcome, absent[0].code.as_str()), (ladder::Outcome::Failed, "pan_not_found"));
         assert!(!format!("{lost:?}").contains("0939"), "{lost:?}");
     }
@@ -180,6 +197,10 @@ mod tests {
         });
         let codes: Vec<&str> = found.iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(codes, ["pan_deactivated", "pan_name_differs"]);
-        assert!(found[1].sentence.starts_with("On 2026-11-02 the register of PANs said Zenith;"), "{}", found[1].sentence);
+        assert!(
+            found[1].sentence.starts_with("On 2026-11-02 the register of PANs said Zenith;"),
+            "{}",
+            found[1].sentence
+        );
     }
 }

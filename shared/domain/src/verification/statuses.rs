@@ -156,10 +156,16 @@ mod tests {
             ],
         );
         // Without years, the class of today from the registration on.
-        let without = Facts { enterprise_type: Some(Small), ..facts(&[]) };
+        let without = Facts {
+            enterprise_type: Some(Small),
+            ..facts(&[])
+        };
         check(without, &[(MsmeStatus::Small, date(2022, 1, 2), None, old)]);
         // The years do not come to the class of today.
-        let later = Facts { enterprise_type: Some(Small), ..facts(&[("2024-25", Micro)]) };
+        let later = Facts {
+            enterprise_type: Some(Small),
+            ..facts(&[("2024-25", Micro)])
+        };
         check(
             later,
             &[
@@ -167,13 +173,19 @@ mod tests {
                 (MsmeStatus::Small, date(2026, 11, 2), None, new),
             ],
         );
-        let trader = Facts { major_activity: Some(Activity::Trading), ..facts(&[("2024-25", Micro)]) };
+        let trader = Facts {
+            major_activity: Some(Activity::Trading),
+            ..facts(&[("2024-25", Micro)])
+        };
         check(trader, &[(MsmeStatus::RegisteredTrader, date(2024, 4, 1), None, old)]);
     }
 
     #[test]
     fn a_registration_that_ended_or_may_be_somebody_elses_says_nothing() {
-        let ended = Facts { standing: Standing::Cancelled, ..facts(&[("2024-25", EnterpriseType::Micro)]) };
+        let ended = Facts {
+            standing: Standing::Cancelled,
+            ..facts(&[("2024-25", EnterpriseType::Micro)])
+        };
         check(ended, &[]);
         let with = |field: Field| {
             let mismatch = Mismatch {
@@ -183,7 +195,12 @@ mod tests {
                 similarity_percent: None,
             };
             let verified = result(facts(&[("2024-25", EnterpriseType::Micro)]));
-            status_entries(&VerificationResult { outcome: Outcome::Mismatch, mismatches: vec![mismatch], ..verified }).len()
+            status_entries(&VerificationResult {
+                outcome: Outcome::Mismatch,
+                mismatches: vec![mismatch],
+                ..verified
+            })
+            .len()
         };
         assert_eq!((with(Field::Name), with(Field::Pan), with(Field::EnterpriseType)), (0, 0, 1));
     }
