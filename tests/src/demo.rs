@@ -8,6 +8,7 @@ mod email;
 mod import;
 mod ledger;
 mod reminder;
+mod vendors;
 mod whatsapp;
 
 use std::fmt;
@@ -147,6 +148,7 @@ pub async fn run(stack: &LocalStack, vendors_csv: &Path, started: Instant, say: 
 
     demo.title("Vendors");
     demo.import(vendors_csv).await?;
+    demo.vendors().await?;
 
     demo.title("A campaign by e-mail");
     let campaign = demo.prepare_email_campaign().await?;

@@ -8,7 +8,7 @@ use runtime::{Access, ApiError, App, Request, Response, Route, Var, extract, res
 use store::sync_sources::Written;
 
 use crate::timing;
-use crate::wire::{SourceRequest, SourceResponse, folder_taken};
+use crate::wire::{SyncSourceRequest, SyncSourceResponse, folder_taken};
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -34,14 +34,14 @@ pub(crate) const NEEDS: [Var; 5] = [
 ///
 /// Each reading is an import, with the same dry run and report; the policy says which are applied without a person. A header that
 /// authorizes the reading is named here, its value is in the stack's secret of sync sources and never in an answer.
-#[utoipa::path(post, path = "/api/v1/sync-sources", operation_id = "sync-create", tag = "sync", request_body = SourceRequest,
+#[utoipa::path(post, path = "/api/v1/sync-sources", operation_id = "sync-create", tag = "sync", request_body = SyncSourceRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats within 24 h get the first answer")),
-    responses((status = 201, description = "Made", body = SourceResponse), (status = 409, description = "Another source has the folder"),
+    responses((status = 201, description = "Made", body = SyncSourceResponse), (status = 409, description = "Another source has the folder"),
         (status = 422, description = "A field is wrong")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let now = app.now();
-    let settings = extract::json::<SourceRequest>(&request)?.checked(app, now)?;
+    let settings = extract::json::<SyncSourceRequest>(&request)?.checked(app, now)?;
     let id = SyncSourceId::from_ulid(app.new_ulid());
     let source = SyncSource {
         id,
@@ -58,5 +58,5 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         Written::FolderTaken => return Err(folder_taken()),
     }
     let (location, version) = (format!("/api/v1/sync-sources/{id}"), source.version);
-    respond::created(&SourceResponse::new(source, None, now), &location, version)
+    respond::created(&SyncSourceResponse::new(source, None, now), &location, version)
 }

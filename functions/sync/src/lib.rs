@@ -17,7 +17,7 @@ mod wire;
 use runtime::Route;
 use utoipa::OpenApi;
 
-pub use wire::{RunResponse, ScheduleResponse, SourceResponse, TriggerResponse};
+pub use wire::{SyncRunResponse, SyncScheduleResponse, SyncSourceResponse, SyncTriggerResponse};
 
 /// Every route of this crate.
 pub static ROUTES: [&Route; 7] = [

@@ -6,7 +6,7 @@ use http::Method;
 use runtime::paging::{self, List};
 use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 
-use crate::wire::{SourceResponse, last_run};
+use crate::wire::{SyncSourceResponse, last_run};
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -20,7 +20,7 @@ pub static ROUTE: Route = Route::new(
 /// Lists sources with their last runs, newest source first.
 #[utoipa::path(get, path = "/api/v1/sync-sources", operation_id = "sync-list", tag = "sync",
     params(("limit" = Option<u32>, Query, description = "1 to 200, default 50"), ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
-    responses((status = 200, description = "A page", body = List<SourceResponse>)),
+    responses((status = 200, description = "A page", body = List<SyncSourceResponse>)),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let page = paging::page(app, &request).await?;
@@ -30,7 +30,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let now = app.now();
     let items = sources.items.into_iter().zip(last);
     respond::ok(&List {
-        items: items.map(|(source, last)| SourceResponse::new(source, last, now)).collect(),
+        items: items.map(|(source, last)| SyncSourceResponse::new(source, last, now)).collect(),
         next_cursor,
         total: None,
     })

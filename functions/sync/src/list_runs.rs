@@ -7,7 +7,7 @@ use http::Method;
 use runtime::paging::{self, List};
 use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 
-use crate::wire::{RunResponse, with_import};
+use crate::wire::{SyncRunResponse, with_import};
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -22,7 +22,7 @@ pub static ROUTE: Route = Route::new(
 #[utoipa::path(get, path = "/api/v1/sync-sources/{id}/runs", operation_id = "sync-list-runs", tag = "sync",
     params(("id" = String, Path, description = "syn_…"), ("limit" = Option<u32>, Query, description = "1 to 200, default 50"),
         ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
-    responses((status = 200, description = "A page", body = List<RunResponse>), (status = 404, description = "No such source")),
+    responses((status = 200, description = "A page", body = List<SyncRunResponse>), (status = 404, description = "No such source")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let source: SyncSourceId = request.id("id")?;

@@ -7,7 +7,7 @@ use http::Method;
 use runtime::problem::conflict;
 use runtime::{Access, ApiError, App, Outgoing, Request, Response, Route, Var, respond};
 
-use crate::wire::RunResponse;
+use crate::wire::SyncRunResponse;
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -23,7 +23,7 @@ pub static ROUTE: Route = Route::new(
 /// Reads a source now, whether it is enabled or not, in the background.
 #[utoipa::path(post, path = "/api/v1/sync-sources/{id}/run", operation_id = "sync-run", tag = "sync",
     params(("id" = String, Path, description = "syn_…"), ("Idempotency-Key" = Option<String>, Header, description = "Repeats within 24 h get the first answer")),
-    responses((status = 202, description = "The run has begun; `Location` tells what becomes of it", body = RunResponse),
+    responses((status = 202, description = "The run has begun; `Location` tells what becomes of it", body = SyncRunResponse),
         (status = 404, description = "No such source"), (status = 409, description = "A folder is not read: its files are taken when they arrive")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
@@ -53,5 +53,5 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         store::sync_sources::advance(store, &run.failed(failure, app.now()), RunState::Pulling).await?;
         return Err(ApiError::Internal(error));
     }
-    respond::accepted(&RunResponse::new(run, None), &format!("/api/v1/sync-sources/{}/runs", source.id))
+    respond::accepted(&SyncRunResponse::new(run, None), &format!("/api/v1/sync-sources/{}/runs", source.id))
 }

@@ -6,7 +6,7 @@ use http::Method;
 use runtime::{Access, ApiError, App, Request, Response, Route, extract, respond};
 use store::sync_sources::Written;
 
-use crate::wire::{SourceRequest, SourceResponse, folder_taken};
+use crate::wire::{SyncSourceRequest, SyncSourceResponse, folder_taken};
 use crate::{create, timing};
 
 /// The route.
@@ -20,15 +20,15 @@ pub static ROUTE: Route = Route::new(
 .needing(&create::NEEDS);
 
 /// Replaces a source's settings. Readings under way go on with the settings they began with.
-#[utoipa::path(put, path = "/api/v1/sync-sources/{id}", operation_id = "sync-update", tag = "sync", request_body = SourceRequest,
+#[utoipa::path(put, path = "/api/v1/sync-sources/{id}", operation_id = "sync-update", tag = "sync", request_body = SyncSourceRequest,
     params(("id" = String, Path, description = "syn_…"), ("If-Match" = Option<String>, Header, description = "ETag of the version you read")),
-    responses((status = 200, description = "The source as it is now", body = SourceResponse), (status = 404, description = "No such source"),
+    responses((status = 200, description = "The source as it is now", body = SyncSourceResponse), (status = 404, description = "No such source"),
         (status = 409, description = "Another source has the folder"), (status = 412, description = "It changed since you read it"),
         (status = 422, description = "A field is wrong")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let now = app.now();
-    let settings = extract::json::<SourceRequest>(&request)?.checked(app, now)?;
+    let settings = extract::json::<SyncSourceRequest>(&request)?.checked(app, now)?;
     let store = app.store()?;
     let seen = store::sync_sources::get(store, request.id("id")?).await?;
     request.if_match(seen.version)?;
@@ -55,5 +55,5 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     }
     let last = crate::wire::last_run(app, source.id).await?;
     let version = source.version;
-    respond::versioned(&SourceResponse::new(source, last, now), version)
+    respond::versioned(&SyncSourceResponse::new(source, last, now), version)
 }

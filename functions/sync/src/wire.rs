@@ -20,7 +20,7 @@ use crate::fetcher;
 /// A source, as a user gives it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SourceRequest {
+pub(crate) struct SyncSourceRequest {
     /// What colleagues call it, 1 to 100 characters.
     #[schema(example = "SAP vendor master")]
     name: String,
@@ -41,7 +41,7 @@ pub(crate) struct SourceRequest {
     policy: Policy,
     /// When it is read. Without one, only when somebody asks; a folder has none.
     #[serde(default)]
-    schedule: Option<ScheduleRequest>,
+    schedule: Option<SyncScheduleRequest>,
     /// Whether it is read by itself; true where left out.
     #[serde(default = "yes")]
     enabled: bool,
@@ -62,6 +62,7 @@ const fn yes() -> bool {
 /// Which of the doubtful repairs are made: all or none of them, or those with these codes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = SyncAcceptRepairs)]
 pub(crate) enum AcceptRepairs {
     /// All, or none.
     All(bool),
@@ -73,7 +74,7 @@ pub(crate) enum AcceptRepairs {
 /// When a source is read.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ScheduleRequest {
+pub(crate) struct SyncScheduleRequest {
     /// `cron(0 6 * * ? *)` or `rate(12 hours)`, as EventBridge Scheduler writes them; every 15 minutes at most.
     #[schema(example = "cron(0 6 * * ? *)")]
     expression: String,
@@ -83,7 +84,7 @@ pub(crate) struct ScheduleRequest {
     timezone: Option<String>,
 }
 
-impl SourceRequest {
+impl SyncSourceRequest {
     /// Checks everything that can be told without the network.
     pub(crate) fn checked(self, app: &App, now: Timestamp) -> Result<Settings, ApiError> {
         let Self {
@@ -97,7 +98,7 @@ impl SourceRequest {
             enabled,
         } = self;
         let mut errors = Vec::new();
-        let timetable = schedule.and_then(|ScheduleRequest { expression, timezone }| {
+        let timetable = schedule.and_then(|SyncScheduleRequest { expression, timezone }| {
             let parsed = Timetable::parse(&expression, timezone.as_deref(), now);
             parsed.map_err(|error| errors.push(error)).ok()
         });
@@ -150,7 +151,7 @@ pub(crate) fn folder_taken() -> ApiError {
 
 /// Where vendors are taken from.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SourceResponse {
+pub struct SyncSourceResponse {
     /// Identity, `syn_…`.
     id: String,
     /// What colleagues call it.
@@ -167,11 +168,11 @@ pub struct SourceResponse {
     /// What needs no person.
     policy: Policy,
     /// When it is read.
-    schedule: Option<ScheduleResponse>,
+    schedule: Option<SyncScheduleResponse>,
     /// Whether it is read by itself.
     enabled: bool,
     /// What became of it last.
-    last_run: Option<RunResponse>,
+    last_run: Option<SyncRunResponse>,
     /// Who made it, `usr_…`; its imports are in this user's name.
     created_by: String,
     /// When.
@@ -182,7 +183,7 @@ pub struct SourceResponse {
 
 /// When a source is read.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ScheduleResponse {
+pub struct SyncScheduleResponse {
     /// The rhythm.
     expression: String,
     /// Whose wall clock it is on.
@@ -191,8 +192,8 @@ pub struct ScheduleResponse {
     next: Vec<Timestamp>,
 }
 
-impl SourceResponse {
-    pub(crate) fn new(source: SyncSource, last_run: Option<RunResponse>, now: Timestamp) -> Self {
+impl SyncSourceResponse {
+    pub(crate) fn new(source: SyncSource, last_run: Option<SyncRunResponse>, now: Timestamp) -> Self {
         let SyncSource {
             id,
             settings:
@@ -215,7 +216,7 @@ impl SourceResponse {
         let schedule = timetable.map(|Timetable { expression, zone }| {
             // A rate counts from when its schedule was made.
             let made_at = schedule.and_then(|id| Timestamp::from_millisecond(i64::try_from(id.ulid().timestamp_ms()).ok()?).ok());
-            ScheduleResponse {
+            SyncScheduleResponse {
                 expression: expression.text(&zone),
                 next: made_at.map_or_else(Vec::new, |made_at| expression.next_occurrences(3, now, made_at, &zone)),
                 timezone: zone.to_string(),
@@ -241,13 +242,13 @@ impl SourceResponse {
 
 /// One reading of a source.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RunResponse {
+pub struct SyncRunResponse {
     /// Identity, `syr_…`.
     id: String,
     /// `pulling`, `checking`, `waiting` for a person, `applied`, `cancelled`, `superseded` by a later run, or `failed`.
     state: RunState,
     /// Why it took place.
-    trigger: TriggerResponse,
+    trigger: SyncTriggerResponse,
     /// Why it failed.
     error: Option<RunError>,
     /// Why it is left to a person, or is needed by nobody.
@@ -272,7 +273,7 @@ pub struct RunResponse {
 /// Why a run took place.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
-pub enum TriggerResponse {
+pub enum SyncTriggerResponse {
     /// Its time had come.
     Schedule {
         /// That time.
@@ -290,7 +291,7 @@ pub enum TriggerResponse {
     },
 }
 
-impl From<Trigger> for TriggerResponse {
+impl From<Trigger> for SyncTriggerResponse {
     fn from(trigger: Trigger) -> Self {
         match trigger {
             Trigger::Schedule { scheduled_for } => Self::Schedule { scheduled_for },
@@ -302,7 +303,7 @@ impl From<Trigger> for TriggerResponse {
     }
 }
 
-impl RunResponse {
+impl SyncRunResponse {
     /// A run, and its import as far as that is there.
     pub(crate) fn new(run: SyncRun, import: Option<&Import>) -> Self {
         let SyncRun {
@@ -357,7 +358,7 @@ impl RunResponse {
 }
 
 /// A run with what is known of its import.
-pub(crate) async fn with_import(app: &App, run: SyncRun) -> Result<RunResponse, ApiError> {
+pub(crate) async fn with_import(app: &App, run: SyncRun) -> Result<SyncRunResponse, ApiError> {
     let import = match run.import {
         Some(id) => match store::imports::get(app.store()?, id).await {
             Ok(import) => Some(import),
@@ -366,11 +367,11 @@ pub(crate) async fn with_import(app: &App, run: SyncRun) -> Result<RunResponse, 
         },
         None => None,
     };
-    Ok(RunResponse::new(run, import.as_ref()))
+    Ok(SyncRunResponse::new(run, import.as_ref()))
 }
 
 /// The last run of a source.
-pub(crate) async fn last_run(app: &App, source: SyncSourceId) -> Result<Option<RunResponse>, ApiError> {
+pub(crate) async fn last_run(app: &App, source: SyncSourceId) -> Result<Option<SyncRunResponse>, ApiError> {
     let newest = PageRequest { limit: 1, after: None };
     let runs = store::sync_sources::list_runs(app.store()?, source, &newest).await?;
     match runs.items.into_iter().next() {

@@ -34,6 +34,7 @@ const RESERVED_HEADERS: [&str; 9] = [
 /// What an address answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SyncFormat)]
 pub enum Format {
     /// Delimited text with a header.
     Csv,
@@ -62,6 +63,7 @@ impl Format {
 /// The header that tells an address who asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SyncAuthHeader)]
 pub struct AuthHeader {
     /// Its name.
     #[schema(example = "authorization")]
@@ -74,6 +76,7 @@ pub struct AuthHeader {
 /// Where vendors come from.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = SyncOrigin)]
 pub enum Origin {
     /// A web address, read on a schedule or when somebody asks.
     Https {
@@ -151,6 +154,7 @@ fn is_prefix(text: &str) -> bool {
 /// What is done with a run's file once its dry run is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "apply", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = SyncPolicy)]
 pub enum Policy {
     /// Good rows are stored, whatever they change; the others are handed back.
     Automatically,
@@ -165,6 +169,7 @@ pub enum Policy {
 
 /// What a file would do, by the dry run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SyncDiff)]
 pub struct Diff {
     /// Rows with something in them.
     pub rows: u32,
@@ -465,6 +470,7 @@ impl Trigger {
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SyncRunState)]
 pub enum RunState {
     /// The file is on its way.
     Pulling,
@@ -499,6 +505,7 @@ impl RunState {
 
 /// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SyncRunError)]
 pub struct RunError {
     /// A stable word for machines.
     #[schema(example = "address_refused")]

@@ -512,10 +512,11 @@ pub async fn unconfirm(store: &Store, seen: &Import, before: &Import) -> Result<
         .set("is_staged", &true)?
         .remove("confirmed_by")
         .remove("confirmed_at")
+        .named("processed")
         .given(":seen", n(seen.version))
         .given(":none", n(0))
         // Race: the message was taken after all and a worker has begun. Then there is nothing to take back.
-        .apply(store, seen.id, "#version = :seen AND checkpoint.applied.processed = :none")
+        .apply(store, seen.id, "#version = :seen AND checkpoint.applied.#processed = :none")
         .await
 }
 

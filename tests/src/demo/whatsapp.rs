@@ -82,7 +82,7 @@ impl Demo<'_> {
             for recipient in self.api.all(&path).await?.into_iter().take(100) {
                 let id = recipient["vendor_id"].as_str().unwrap_or_default();
                 let vendor = self.api.get(&format!("/api/v1/vendors/{id}")).await?;
-                if let (Some(code), Some(phone)) = (vendor["vendor_code"].as_str(), vendor["phone_number"].as_str()) {
+                if let (Some(code), Some(phone)) = (vendor["vendor_code"].as_str(), vendor["phone_numbers"][0].as_str()) {
                     vendors.push(Vendor {
                         code: code.to_owned(),
                         id: id.to_owned(),

@@ -225,12 +225,8 @@ async fn repairs_that_could_mean_something_else_are_made_when_accepted() {
         .iter()
         .map(|record| record[9].to_owned())
         .collect();
-    assert_eq!(
-        suggested,
-        ["'+919876543210", "UDYAM-MH-26-0012345", ""]
-            .map(|text| text.trim_start_matches('\''))
-            .map(str::to_owned)
-    );
+    // With the apostrophe that keeps a spreadsheet from computing; reading takes it off again.
+    assert_eq!(suggested, ["'+919876543210", "UDYAM-MH-26-0012345", ""]);
 
     assert_eq!(confirm(&manager, &path, json!({})).await.expect(422).field_errors()[0].1, "no_good_rows");
     let job = carry_out(&app, &manager, &path, json!({ "accept_repairs": ["phone_subtraction"] })).await;
@@ -367,7 +363,7 @@ async fn an_update_changes_what_the_file_says_and_nothing_else() {
     assert_eq!((counts(&job), &job["mode"]), ([5, 0, 1, 2, 2], &json!("update_existing")));
     assert_eq!(
         errors(&job),
-        [error(5, "vendor_code", "vendor_unknown"), error(6, "vendor_code", "vendor_code_empty")]
+        [error(5, "vendor_code", "vendor_unknown"), error(6, "vendor_code", "vendor_code_missing")]
     );
     let job = carry_out(&app, &manager, &path, json!({})).await;
     assert_eq!(applied(&job), [3, 0, 1, 2, 0]);
@@ -402,7 +398,7 @@ async fn duplicates_are_shown_by_code_pan_gstin_and_email() {
     let manager = app.as_role(Role::CampaignManager).await;
     let body = json!({ "vendor_code": "V-1", "company_name": "Asha", "email": "asha@x.example", "gst_number": "27AAPFU0939F1ZV" });
     let asha = manager.post(&vendors::create::ROUTE, "/api/v1/vendors", body).await.expect(201).json();
-    let csv = format!("{HEADER}V-1,Asha,ASHA@x.example,27AAPFU0939F1ZV\r\nV-2,Asha II,asha@x.example,27AAPFU0939F1ZV\r\nv-2,Asha III,,\r\n");
+    let csv = format!("{HEADER}V-1,Asha,asha@x.example,27AAPFU0939F1ZV\r\nV-2,Asha II,ASHA@x.example,27AAPFU0939F1ZV\r\nv-2,Asha III,,\r\n");
     let (_, job) = dry_run(&app, &manager, "?mode=create_and_update", csv).await;
     assert_eq!(counts(&job), [3, 1, 0, 1, 1]);
     let duplicates = job["report"]["duplicates"].as_array().unwrap();
@@ -535,7 +531,7 @@ async fn crafted_files_fail_with_a_sentence() {
     let spaces = vec![b' '; 64_000_000];
     let bomb = workbooks::workbook_with(&[("V", "visible", "")], "<sst/>", &[("xl/worksheets/sheet0.xml", &spaces)]);
     check(bomb, "workbook_damaged").await;
-    let far = r#"<row r="1"><c r="A1" t="inlineStr"><is><t>vendor_code</t></is></c></row><row r="1048576"><c r="A1048576"><v>1</v></c></row>"#;
+    let far = r#"<row r="1"><c r="A1" t="inlineStr"><is><t>vendor_code</t></is></c><c r="B1" t="inlineStr"><is><t>company_name</t></is></c></row><row r="1048576"><c r="A1048576"><v>1</v></c></row>"#;
     check(workbooks::workbook(&[("V", "visible", far)], &[]), "far_cell").await;
     assert_eq!(total(&app).await, 0);
 }

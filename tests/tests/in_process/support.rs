@@ -146,7 +146,6 @@ impl TestApp {
                 "SCHEDULE_TARGET_ARN" => "arn:aws:sqs:ap-south-1:000000000000:schedule",
                 "OUTBOUND_POLICY" => "local",
                 "SCHEDULE_DLQ_ARN" => "arn:aws:sqs:ap-south-1:000000000000:schedule-dlq",
-                "OUTBOUND_POLICY" => "local",
                 "CORS_ORIGINS" => "https://app.buyer.example",
                 "AWS_REGION" => "ap-south-1",
                 "AWS_ACCESS_KEY_ID" => "AKIAIOSFODNN7EXAMPLE",

@@ -40,7 +40,7 @@ pub(super) async fn pull(app: &App, source: &SyncSource, run: &SyncRun) -> Resul
         (Origin::Folder { .. }, Trigger::File { key, etag }) => copy(app, key, etag, &to).await?,
         _ => Err(RunError::new(
             "source_changed",
-            "the source is of another kind by now: run it again, or put the file into its folder again",
+            "the source is of another kind by now: run it again, or put the file into a folder under another name",
         )),
     };
     if let Err(error) = brought {
