@@ -36,12 +36,8 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
             by_pan.entry(pan).or_default().push(entry);
         }
     }
-    let mut groups: Vec<(Place, PanGroup)> = by_pan
-        .into_values()
-        .filter(|entries| entries.len() > 1)
-        .filter_map(|entries| group(entries))
-        .collect();
-    groups.sort_by(|(left, _), (right, _)| left.cmp(right));
+    let mut groups: Vec<(Place, PanGroup)> = by_pan.into_values().filter(|entries| entries.len() > 1).filter_map(group).collect();
+    groups.sort_by_key(|(place, _)| *place);
     let total = groups.len();
     if let Some(after) = page.after.as_ref().and_then(place) {
         groups.retain(|(place, _)| *place > after);

@@ -14,9 +14,18 @@ impl Demo<'_> {
         let Some(first) = all["items"].as_array().and_then(|items| items.first()).cloned() else {
             return failed("no vendor was imported");
         };
-        let word = first["company_name"].as_str().unwrap_or_default().split(' ').next().unwrap_or_default().to_lowercase();
+        let word = first["company_name"]
+            .as_str()
+            .unwrap_or_default()
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_lowercase();
         let found = self.api.get(&format!("/api/v1/vendors?q={word}&has_email=true")).await?;
-        self.say(format!("{} of {} vendors have an e-mail address and a word that begins with \"{word}\".", found["total"], all["total"]));
+        self.say(format!(
+            "{} of {} vendors have an e-mail address and a word that begins with \"{word}\".",
+            found["total"], all["total"]
+        ));
 
         let vendor = format!("/api/v1/vendors/{}", first["id"].as_str().unwrap_or_default());
         let entry = json!({ "status": "micro", "effective_from": "2021-05-01", "effective_to": "2025-03-31", "note": "certificate on file" });

@@ -1,4 +1,5 @@
 //! Exports, from the request through the worker to the file, read with the reader of imports.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

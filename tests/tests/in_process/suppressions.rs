@@ -1,4 +1,5 @@
 //! Suppressions: from events, links and people, through the API, and never undone by anything but a removal.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
 

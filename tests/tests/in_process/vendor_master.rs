@@ -1,4 +1,5 @@
 //! The vendor master beyond reading and writing: restoring, history, dated status, verdicts, findings, search, segments, groups.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use domain::VendorId;
 use domain::user::Role;

@@ -1,4 +1,5 @@
 //! Verifications: runs through the real worker against the Cashfree simulator, results, findings and dated statuses.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use domain::user::Role;
 use domain::verification::{Asked, Kind};

@@ -52,7 +52,8 @@ pub(super) async fn run(app: &App, id: ImportId, deadline: Instant, correlation_
     if import.state == ImportState::Importing && !import.is_staged {
         match restage(app, &import).await? {
             Some(staged) => import = staged,
-            None => return Ok(()),
+            // Staged by another worker, cancelled or failed. Should it be staged, this one helps: the other may have died since.
+            None => import = store::imports::get(store, id).await?,
         }
     }
     if !is_open(&import) {
