@@ -1,5 +1,4 @@
 //! Suppressions: from events, links and people, through the API, and never undone by anything but a removal.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
 
@@ -382,7 +381,7 @@ async fn no_import_and_no_edit_of_a_vendor_lifts_a_suppression() {
         "vendor_code,company_name,email\r\nV-1,Asha Castings,{EMAIL}\r\nV-2,Asha Works,{}\r\n",
         EMAIL.to_uppercase()
     );
-    crate::imports::import(&app, &manager, csv).await;
+    crate::imports::import(app, &manager, csv).await;
 
     assert_eq!(app.store().vendor_counts().await.unwrap().total, 2, "the vendors are imported");
     assert_eq!(app.items(&partition).await, before);
