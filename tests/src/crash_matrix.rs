@@ -286,7 +286,8 @@ fn identify(service: &str, path: &str, target: &str, body: &Bytes) -> Option<(Ca
         _ => match target.split_once('.')?.1 {
             "UpdateItem" => {
                 let (pk, sk) = (body["Key"]["pk"]["S"].as_str()?, body["Key"]["sk"]["S"].as_str()?);
-                if pk.starts_with("PACE#") {
+                // A provider's arrival time lies with all else that is known of it; a reservation is what moves it.
+                if body["UpdateExpression"].as_str()?.starts_with("SET tat") {
                     return Some((Call::Pace, None));
                 }
                 // A release changes the same item, and sets no deadline.
