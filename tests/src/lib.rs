@@ -1,5 +1,6 @@
 //! What the tests and benchmarks stand on: the local stack and the simulators of the providers.
 
+pub mod aws_in_process;
 pub mod bench;
 pub mod cashfree_simulator;
 pub mod catalogue;

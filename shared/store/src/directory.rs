@@ -3,7 +3,6 @@
 //!
 //! It is written in the vendor's own transaction and read consistently: what was saved is found.
 
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -172,7 +171,7 @@ pub struct Found {
     pub total: u64,
 }
 
-/// Finds vendors. The total is counted on the first page and carried along in its cursor.
+/// Finds vendors, and counts all that are meant.
 ///
 /// # Errors
 /// When the table cannot be read.
@@ -184,35 +183,25 @@ pub async fn find(store: &Store, filter: &VendorFilter, order: VendorOrder, page
             total: counts.total,
         });
     }
-    let mut entries = entries(store, filter).await?;
-    let total = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-    let after = page.after.as_ref().and_then(Place::read);
-    if let Some(after) = &after {
-        entries.retain(|entry| Place::of(entry, order).cmp(after) == Ordering::Greater);
+    let entries = entries(store, filter).await?;
+    let mut places: Vec<Place> = entries.iter().map(|entry| Place::of(entry, order)).collect();
+    let total = u64::try_from(places.len()).unwrap_or(u64::MAX);
+    if let Some(after) = page.after.as_ref().and_then(Place::read) {
+        places.retain(|place| *place > after);
     }
-    let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX).min(entries.len());
-    let more = entries.len() > wanted;
-    if wanted == 0 {
-        return Ok(Found {
-            vendors: Page {
-                items: Vec::new(),
-                next: None,
-            },
-            total,
-        });
-    }
-    // Only the page is sorted: the rest merely has to be behind it.
+    let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let more = places.len() > wanted;
     if more {
-        entries.select_nth_unstable_by(wanted - 1, |left, right| Place::of(left, order).cmp(&Place::of(right, order)));
-        entries.truncate(wanted);
+        // Only the page is sorted: the rest merely has to be behind it.
+        places.select_nth_unstable(wanted);
+        places.truncate(wanted);
     }
-    entries.sort_by_cached_key(|entry| Place::of(entry, order));
-    let next = entries.last().filter(|_| more).map(|last| Place::of(last, order).write());
-    let ids: Vec<VendorId> = entries.iter().map(|entry| entry.id).collect();
+    places.sort_unstable();
+    let ids: Vec<VendorId> = places.iter().map(|place| place.id).collect();
     Ok(Found {
         vendors: Page {
             items: vendors::get_many(store, &ids).await?,
-            next,
+            next: places.pop().filter(|_| more).map(Place::write),
         },
         total,
     })

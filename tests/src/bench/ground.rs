@@ -14,7 +14,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use dynoxide::Database;
 use futures::StreamExt as _;
 use runtime::{App, Config, Message, SigningKeys, Var, Worker};
 use serde::{Deserialize, Serialize};
@@ -22,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::Error;
-use crate::harness::{TABLE, table_of_template};
+use crate::aws_in_process::{TABLE, serve_dynamodb, unchunked};
 
 /// Tells a process of this program that it is to work, and at what.
 pub const CHILD: &str = "MSME_BENCH_WORK";
@@ -64,18 +63,8 @@ impl Ground {
     pub(super) async fn start(directory: PathBuf) -> Result<Self, Error> {
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory)?;
-        let database = Database::memory()?;
-        database.create_table(serde_json::from_value(table_of_template(&[
-            "BillingMode",
-            "AttributeDefinitions",
-            "KeySchema",
-            "GlobalSecondaryIndexes",
-        ])?)?)?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let dynamodb = format!("http://{}", listener.local_addr()?);
-        tokio::spawn(dynoxide::server::serve_on(listener, database));
         let services = Arc::new(Services {
-            dynamodb,
+            dynamodb: serve_dynamodb().await?,
             http: crate::http().build()?,
             directory: directory.clone(),
         });
@@ -253,20 +242,4 @@ async fn file(services: &Services, method: &Method, uri: &Uri, headers: &HeaderM
         }
         _ => Ok(StatusCode::NOT_IMPLEMENTED.into_response()),
     }
-}
-
-/// A body without the frames of `aws-chunked`: `<hex length>\r\n<bytes>\r\n`, until a length of 0.
-fn unchunked(mut body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(body.len());
-    while let Some(end) = body.windows(2).position(|pair| pair == b"\r\n") {
-        let line = String::from_utf8_lossy(&body[..end]);
-        let length = usize::from_str_radix(line.split(';').next().unwrap_or_default().trim(), 16).unwrap_or(0);
-        let start = end + 2;
-        if length == 0 || body.len() < start + length {
-            break;
-        }
-        bytes.extend_from_slice(&body[start..start + length]);
-        body = body.get(start + length + 2..).unwrap_or_default();
-    }
-    bytes
 }

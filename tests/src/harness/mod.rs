@@ -11,7 +11,6 @@ mod aws;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,7 +25,6 @@ use domain::vendor::{MsmeStatus, RawVendor, VendorProfile};
 use domain::vendor_record::Vendor;
 use domain::work::{CampaignMessage, ChunkMessage, Task};
 use domain::{CampaignId, ResponseId, TemplateId, UserId, VendorId};
-use dynoxide::Database;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use runtime::{App, Config, EmailProviderSecrets, SigningKeys, StreamWorker, Var, WhatsappAccount, Worker};
@@ -35,10 +33,10 @@ use store::campaigns::{MessageSnapshot, TemplateSnapshot};
 use store::chunks::{self, ChunkSummary};
 use store::vendors::{By, NewVendor};
 use store::{ChunkRef, Store};
-use tokio::net::TcpListener;
 
 pub use aws::{Queue, QueueMessage};
 
+use crate::aws_in_process::{TABLE, serve_dynamodb};
 use crate::meta_simulator::{MetaSimulator, MetaSimulatorOptions};
 use crate::ses_simulator::{EventTopic, SesSimulator, SesSimulatorOptions};
 use aws::{Aws, StreamItem, TOPIC};
@@ -46,7 +44,6 @@ use aws::{Aws, StreamItem, TOPIC};
 /// Why the harness could not go on.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-pub(crate) const TABLE: &str = "main";
 /// 2 November 2026, 10:00 in India.
 const START_MS: i64 = 1_793_593_800_000;
 
@@ -184,16 +181,7 @@ impl Harness {
     /// When a port or the database cannot be had, or the template cannot be read.
     pub async fn start(options: Options) -> Result<Self, Error> {
         NOW_MS.with(|now| now.set(START_MS));
-        let database = Database::memory()?;
-        database.create_table(serde_json::from_value(table_of_template(&[
-            "BillingMode",
-            "AttributeDefinitions",
-            "KeySchema",
-            "GlobalSecondaryIndexes",
-        ])?)?)?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let dynamodb = format!("http://{}", listener.local_addr()?);
-        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+        let dynamodb = serve_dynamodb().await?;
         let simulator = SesSimulator::start(SesSimulatorOptions {
             // The harness delays events by its own clock.
             send_event_delay: Duration::ZERO,
@@ -958,16 +946,4 @@ fn app(endpoint: &str, options: &Options, keys: &SigningKeys, accounts: &(Whatsa
         .with_clock(clock)
         .with_signing_keys(keys.clone())
         .with_accounts(whatsapp, email_providers))
-}
-
-/// What the template the stack is deployed from says of the table.
-pub(crate) fn table_of_template(names: &[&str]) -> Result<Value, Error> {
-    let path: PathBuf = crate::bench::workspace_root().join("template.yaml");
-    let template: serde_yaml::Value = serde_yaml::from_str(&std::fs::read_to_string(path)?)?;
-    let properties = &template["Resources"]["Table"]["Properties"];
-    let mut table = json!({"TableName": TABLE});
-    for name in names {
-        table[name] = serde_json::to_value(&properties[name])?;
-    }
-    Ok(table)
 }

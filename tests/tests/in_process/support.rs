@@ -5,7 +5,6 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::IntoFuture;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -16,17 +15,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use domain::UserId;
 use domain::user::{Role, User};
-use dynoxide::Database;
 use jiff::{SignedDuration, Timestamp};
 use runtime::{App, Config, Request, Route, SigningKeys, Var};
 use serde_json::{Value, json};
 use store::Store;
 use store::users::{SESSION_SECS, Session};
+use tests::aws_in_process::{TABLE, serve_dynamodb, unchunked};
 use tokio::net::TcpListener;
 use ulid::Ulid;
 
-/// The stack's table.
-const TABLE: &str = "main";
 /// Name of the signing secret.
 const SIGNING_SECRET: &str = "signing";
 /// Name of the bootstrap administrator's secret.
@@ -83,7 +80,7 @@ impl TestApp {
         NOW_MILLIS.with(|now| now.set(START_MILLIS));
         let keys = format!(r#"{{"active":"k1","k1":"{}"}}"#, "signing-master-of-tests-".repeat(3));
         let aws = Arc::new(FakeAws {
-            dynamodb: serve_dynamodb().await,
+            dynamodb: serve_dynamodb().await.expect("DynamoDB in this process"),
             http: tests::http().build().expect("a client"),
             secrets: Mutex::new(BTreeMap::from([
                 (SIGNING_SECRET.to_owned(), keys.clone()),
@@ -598,31 +595,6 @@ impl FakeAws {
     }
 }
 
-/// DynamoDB in memory with the template's table; gives its address.
-async fn serve_dynamodb() -> String {
-    let database = Database::memory().expect("a database in memory");
-    database
-        .create_table(serde_json::from_value(table_of_template()).expect("the template's table is one DynamoDB makes"))
-        .expect("the table is made");
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-    let address = format!("http://{}/", listener.local_addr().expect("a bound listener has an address"));
-    tokio::spawn(dynoxide::server::serve_on(listener, database));
-    address
-}
-
-/// `CreateTable` as CloudFormation would ask it, from the template the stack is deployed from.
-fn table_of_template() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    let text = std::fs::read_to_string(&path).expect("the template is there");
-    let template: serde_yaml::Value = serde_yaml::from_str(&text).expect("the template is YAML");
-    let properties = &template["Resources"]["Table"]["Properties"];
-    let mut table = json!({ "TableName": TABLE });
-    for name in ["BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"] {
-        table[name] = serde_json::to_value(&properties[name]).expect("plain YAML is JSON");
-    }
-    table
-}
-
 /// Sends a request to the service it is meant for.
 async fn answer(State(aws): State<Arc<FakeAws>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -767,7 +739,7 @@ fn object(aws: &FakeAws, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
             let part = query.split('&').find_map(|part| part.strip_prefix("partNumber="));
             let key = part.map_or_else(|| key.clone(), |number| format!("{key}?{number:0>5}"));
             let bytes = if header("content-encoding").contains("aws-chunked") {
-                unchunked(&body)
+                unchunked(&body).into()
             } else {
                 body
             };
@@ -816,22 +788,6 @@ fn ranged(bytes: &Bytes, range: &str, content_type: &str) -> Response {
         ("content-range", content_range.as_str()),
     ];
     (StatusCode::PARTIAL_CONTENT, headers, bytes.slice(from..end)).into_response()
-}
-
-/// The payload of a body in `aws-chunked` encoding: `<hex length>[;…]\r\n<bytes>\r\n` until a length of nought.
-fn unchunked(mut body: &[u8]) -> Bytes {
-    let mut payload = Vec::with_capacity(body.len());
-    while let Some(line_end) = body.windows(2).position(|pair| pair == b"\r\n") {
-        let line = String::from_utf8_lossy(&body[..line_end]);
-        let length = usize::from_str_radix(line.split(';').next().unwrap_or_default(), 16).unwrap_or(0);
-        let start = line_end + 2;
-        if length == 0 || body.len() < start + length {
-            break;
-        }
-        payload.extend_from_slice(&body[start..start + length]);
-        body = body.get(start + length + 2..).unwrap_or_default();
-    }
-    payload.into()
 }
 
 /// Stores a vendor as a test's own.
