@@ -43,7 +43,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         version: 1,
     };
     let status = status.map(|status| {
-        let evidence = Evidence::Entered { by: caller, note: None };
+        let evidence = Evidence::Entered {
+            by: caller,
+            note: None,
+            certificate_sha256: None,
+        };
         StatusEntry::new(status, indian_date(now), now, evidence)
     });
     let new = NewVendor { vendor, status };

@@ -1,6 +1,7 @@
 //! `/api/v1/vendors` and `/api/v1/vendor-groups`: the vendor master.
 
 pub mod add_status;
+pub mod classify;
 pub mod create;
 pub mod delete;
 pub mod findings;
@@ -24,7 +25,7 @@ use utoipa::OpenApi;
 pub use wire::VendorResponse;
 
 /// Every route of this crate.
-pub static ROUTES: [&Route; 14] = [
+pub static ROUTES: [&Route; 15] = [
     &create::ROUTE,
     &list::ROUTE,
     &get::ROUTE,
@@ -35,6 +36,7 @@ pub static ROUTES: [&Route; 14] = [
     &status::ROUTE,
     &add_status::ROUTE,
     &verdict::ROUTE,
+    &classify::ROUTE,
     &findings::ROUTE,
     &group::ROUTE,
     &share_status::ROUTE,
@@ -54,6 +56,7 @@ pub static ROUTES: [&Route; 14] = [
     status::handle,
     add_status::handle,
     verdict::handle,
+    classify::handle,
     findings::handle,
     group::handle,
     share_status::handle,

@@ -1,14 +1,13 @@
 //! `POST /api/v1/vendors/{id}/group/share-status`.
 
 use domain::declaration::indian_date;
-use domain::status::{self, Evidence, StatusEntry};
+use domain::status;
 use domain::user::Permission;
 use http::Method;
 use runtime::problem::conflict;
 use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 use serde::Serialize;
 use store::vendors::By;
-use ulid::Ulid;
 use utoipa::ToSchema;
 
 use crate::group::NO_PAN;
@@ -25,11 +24,12 @@ pub static ROUTE: Route = Route::new(
 /// Who got the status.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SharedResponse {
-    /// The vendors that have a new entry; those that had it before are left out.
+    /// The vendors that have a new entry; those that had it before, on evidence no weaker, are left out.
     vendor_ids: Vec<String>,
 }
 
-/// Gives every other code of this vendor's PAN the status the vendor has today, each with an entry that names where it comes from.
+/// Gives every other code of this vendor's PAN the status the vendor has today, each with an entry that names where it comes from and
+/// weighs as much as the evidence there.
 /// Repeating it changes nothing.
 #[utoipa::path(post, path = "/api/v1/vendors/{id}/group/share-status", operation_id = "vendors-share-status", tag = "vendors",
     params(("id" = String, Path, description = "vnd_…, the vendor whose status counts")),
@@ -49,27 +49,12 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
             "nothing is known of this vendor's status: record it first, or share that of another code",
         ));
     };
-    let (response_id, campaign_id) = match known.evidence {
-        Evidence::Declaration {
-            response_id, campaign_id, ..
-        } => (Some(response_id), Some(campaign_id)),
-        _ => (None, None),
-    };
-    let entry = StatusEntry {
-        evidence: Evidence::SamePan {
-            vendor_id: vendor.id,
-            response_id,
-            campaign_id,
-        },
-        recorded_at: now,
-        ..known
-    };
+    let entry = known.for_same_pan(vendor.id, now);
     let caller = request.caller()?.id().to_string();
     let by = By {
         who: &caller,
         at: now,
-        // The vendor's own version names the occasion: sharing the same again is recognised.
-        entry: Ulid::from_parts(vendor.id.ulid().timestamp_ms(), u128::from(vendor.version)),
+        entry: app.new_ulid(),
     };
     let shared = store::vendors::share_status(store, &vendor, &entry, by).await?;
     respond::ok(&SharedResponse {

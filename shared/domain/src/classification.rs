@@ -77,11 +77,29 @@ pub struct Reclassification {
     pub before: Classification,
     /// The class after.
     pub after: Classification,
-    /// Which way it moved.
+    /// Which way it moved last: a new table and other figures may each move it.
     pub movement: Movement,
     /// The day the new class counts from; none where nothing moved.
     pub effective_from: Option<Date>,
     /// After a move up caused by figures: the last day of the non-tax benefits of the class before (check).
+    pub benefits_until: Option<Date>,
+    /// Why, one sentence for each thing to know.
+    pub explanation: Vec<String>,
+}
+
+/// A move from one class to another on a day, as a history shows it: without the figures behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ClassMove {
+    /// The class before.
+    pub from: EnterpriseClass,
+    /// The class after.
+    pub to: EnterpriseClass,
+    /// Which way it moved.
+    pub movement: Movement,
+    /// The first day of the new class.
+    pub effective_from: Date,
+    /// After a move up: the last day of the non-tax benefits of the class before (check).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub benefits_until: Option<Date>,
     /// Why, one sentence for each thing to know.
     pub explanation: Vec<String>,
@@ -99,6 +117,41 @@ pub enum Movement {
     Down,
     /// One of the days has no table known here.
     Undetermined,
+}
+
+impl Movement {
+    fn between(before: EnterpriseClass, after: EnterpriseClass) -> Self {
+        match after.cmp(&before) {
+            std::cmp::Ordering::Equal => Self::None,
+            std::cmp::Ordering::Greater => Self::Up,
+            std::cmp::Ordering::Less => Self::Down,
+        }
+    }
+}
+
+impl ClassMove {
+    /// The move from one class to another on a day, and what follows from it.
+    pub fn new(from: EnterpriseClass, to: EnterpriseClass, effective_from: Date) -> Self {
+        let movement = Movement::between(from, to);
+        let mut explanation = vec![format!("The class was {from} before {effective_from}, and is {to} from that day on.")];
+        let begins = ClassRule::ALL.into_iter().find(|rule| rule.first_day() == effective_from);
+        if let (Movement::Down, Some(rule)) = (movement, begins) {
+            explanation.push(format!(
+                "Higher limits came into force that day ({}): they alone can explain a smaller class.",
+                rule.source()
+            ));
+        }
+        let benefits_until = (movement == Movement::Up).then(|| benefits_until(effective_from));
+        explanation.extend(benefits_until.map(|until| benefits(from, until)));
+        Self {
+            from,
+            to,
+            movement,
+            effective_from,
+            benefits_until,
+            explanation,
+        }
+    }
 }
 
 impl ClassRule {
@@ -240,54 +293,60 @@ pub fn reclassify(before: Figures, after: Figures) -> Reclassification {
             new_rule.source()
         ));
     }
-    let movement = match new_class.cmp(&old_class) {
-        std::cmp::Ordering::Equal => Movement::None,
-        std::cmp::Ordering::Greater => Movement::Up,
-        std::cmp::Ordering::Less => Movement::Down,
-    };
-    if movement == Movement::None {
-        explanation.push(format!("The enterprise stays {new_class}."));
-        return Reclassification {
-            before: was,
-            after: is,
-            movement,
-            effective_from: None,
-            benefits_until: None,
-            explanation,
-        };
+    // The figures of before under the table of after tell what the table alone did.
+    let by_table = new_rule.class_of(before.investment_paise, before.turnover_paise);
+    let mut movement = Movement::between(old_class, by_table);
+    let mut effective_from = None;
+    if movement != Movement::None {
+        let first_day = new_rule.first_day();
+        explanation.push(format!(
+            "Under the higher limits {old_class} becomes {by_table} from {first_day}, by the same figures."
+        ));
+        effective_from = Some(first_day);
     }
-
-    // The figures of before under the table of after tell whether the table alone did it.
-    let by_table = old_rule != new_rule && new_rule.class_of(before.investment_paise, before.turnover_paise) == new_class;
-    let effective_from = if by_table { new_rule.first_day() } else { next_first_of_april(after.on) };
-    let mut benefits_until = None;
-    if movement == Movement::Up {
-        explanation.extend(passed_limits(new_rule, old_class, after));
-        explanation.push(format!(
-            "One limit passed is enough to move up: {old_class} becomes {new_class} from {effective_from} (check)."
-        ));
-        let until = effective_from
-            .saturating_add(jiff::Span::new().years(3))
-            .saturating_sub(jiff::Span::new().days(1));
-        benefits_until = Some(until);
-        explanation.push(format!(
-            "Non-tax benefits of a {old_class} enterprise go on for three years, to {until} (S.O. 4926(E), 18 October 2022; check)."
-        ));
-    } else if by_table {
-        explanation.push(format!("Under the higher limits {old_class} becomes {new_class} from {effective_from}."));
-    } else {
-        explanation.push(format!(
-            "Both figures are now within the limits of {new_class}: {old_class} becomes {new_class} from {effective_from} (check)."
-        ));
+    let mut until = None;
+    match Movement::between(by_table, new_class) {
+        Movement::Up => {
+            let from = next_first_of_april(after.on);
+            explanation.extend(passed_limits(new_rule, by_table, after));
+            explanation.push(format!(
+                "One limit passed is enough to move up: {by_table} becomes {new_class} from {from} (check)."
+            ));
+            let last = benefits_until(from);
+            explanation.push(benefits(by_table, last));
+            (movement, effective_from, until) = (Movement::Up, Some(from), Some(last));
+        }
+        Movement::Down => {
+            let from = next_first_of_april(after.on);
+            explanation.push(format!(
+                "Both figures are now within the limits of {new_class}: {by_table} becomes {new_class} from {from} (check)."
+            ));
+            (movement, effective_from) = (Movement::Down, Some(from));
+        }
+        Movement::None | Movement::Undetermined if movement == Movement::None => {
+            explanation.push(format!("The enterprise stays {new_class}."));
+        }
+        Movement::None | Movement::Undetermined => {}
     }
     Reclassification {
         before: was,
         after: is,
         movement,
-        effective_from: Some(effective_from),
-        benefits_until,
+        effective_from,
+        benefits_until: until,
         explanation,
     }
+}
+
+/// The last day of the benefits that go on after a move up.
+fn benefits_until(effective_from: Date) -> Date {
+    effective_from
+        .saturating_add(jiff::Span::new().years(3))
+        .saturating_sub(jiff::Span::new().days(1))
+}
+
+fn benefits(class: EnterpriseClass, until: Date) -> String {
+    format!("Non-tax benefits of a {class} enterprise go on for three years, to {until} (S.O. 4926(E), 18 October 2022; check).")
 }
 
 fn passed_limits(rule: ClassRule, class: EnterpriseClass, figures: Figures) -> Vec<String> {

@@ -5,8 +5,10 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::classification::ClassRule;
 use crate::identifiers::{Gstin, Pan, Udyam};
-use crate::vendor::MsmeStatus;
+use crate::payment::FiscalYear;
+use crate::vendor::{MAX_GSTINS, MsmeStatus, VendorProfile};
 use crate::{CampaignId, FieldError, ResponseId, VendorId};
 
 /// The version of [`CONSENT_TEXT`]; stored with every answer.
@@ -91,6 +93,41 @@ pub struct Declaration {
     pub consent_version: String,
     /// The Indian fiscal year the declaration was made in, e.g. `2026-27`.
     pub fiscal_year: String,
+}
+
+impl Declaration {
+    /// The vendor's record with what it declared of itself.
+    ///
+    /// Of its registration and its activity a vendor knows best: what it says takes the place of what was on file. PAN and GSTINs
+    /// are the buyer's own records, which tax returns rest on: they are filled in where there are none, and only if they agree.
+    pub fn applied_to(&self, profile: &VendorProfile) -> VendorProfile {
+        let mut profile = self.applied_to_code_of_same_pan(profile);
+        let embedded = profile.gst_numbers.iter().find_map(Gstin::pan);
+        if profile.pan_number.is_none() && (embedded.is_none() || embedded == self.pan) {
+            profile.pan_number.clone_from(&self.pan);
+        }
+        if profile.gst_numbers.is_empty() {
+            let agrees = |gstin: &&Gstin| profile.pan_number.is_none() || gstin.pan().is_none() || gstin.pan() == profile.pan_number;
+            profile.gst_numbers = self.gstins.iter().filter(agrees).take(MAX_GSTINS).cloned().collect();
+        }
+        profile
+    }
+
+    /// What an answer says of the legal person, and so of every code of its PAN: the registration and the activity.
+    pub fn applied_to_code_of_same_pan(&self, profile: &VendorProfile) -> VendorProfile {
+        VendorProfile {
+            udyam_number: self.udyam.clone().or_else(|| profile.udyam_number.clone()),
+            udyam_registration_date: self.registration_date.or(profile.udyam_registration_date),
+            activity: Some(self.activity),
+            ..profile.clone()
+        }
+    }
+
+    /// The dated table the declared class follows from: that of the year it is stated for, else of the day of the answer.
+    pub fn class_rule(&self, submitted_at: Timestamp) -> Option<ClassRule> {
+        let stated = self.classification_year.as_deref().and_then(FiscalYear::parse);
+        ClassRule::in_force_on(stated.map_or_else(|| indian_date(submitted_at), FiscalYear::first_day))
+    }
 }
 
 /// An answer as stored.
@@ -186,10 +223,12 @@ impl RawDeclaration {
                     && to.len() == 2
                     && matches!((from.parse::<u16>(), to.parse::<u16>()), (Ok(from), Ok(to)) if (2019..=2100).contains(&from) && (from + 1) % 100 == to)
             });
-            if valid {
-                Ok(text.to_owned())
-            } else {
+            if !valid {
                 Err("give the year as 2025-26".to_owned())
+            } else if FiscalYear::parse(text) > Some(FiscalYear::of(now)) {
+                Err("this year has not begun: give the year on the certificate".to_owned())
+            } else {
+                Ok(text.to_owned())
             }
         });
         let pan = parse_optional("pan", &self.pan, &mut errors, |text| {
@@ -274,6 +313,7 @@ fn parse_optional<T>(field: &'static str, text: &str, errors: &mut Vec<FieldErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vendor::RawVendor;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -317,6 +357,8 @@ mod tests {
         check(|raw| raw.registration_date = "2020-06-30".into(), &[("registration_date", "invalid")]);
         check(|raw| raw.consent.clear(), &[("consent", "required")]);
         check(|raw| raw.classification_year = "2025-27".into(), &[("classification_year", "invalid")]);
+        check(|raw| raw.classification_year = "2026-27".into(), &[]);
+        check(|raw| raw.classification_year = "2027-28".into(), &[("classification_year", "invalid")]);
         check(
             |raw| {
                 raw.status = "not_registered".into();
@@ -325,6 +367,51 @@ mod tests {
             },
             &[],
         );
+    }
+
+    #[test]
+    fn what_a_vendor_declares_of_itself_becomes_part_of_its_record() {
+        let profile = |change: fn(&mut RawVendor)| {
+            let mut raw = RawVendor {
+                vendor_code: Some("V-1".into()),
+                company_name: Some("Kaveri".into()),
+                ..RawVendor::default()
+            };
+            change(&mut raw);
+            VendorProfile::parse(raw).unwrap().0
+        };
+        let declared = RawDeclaration {
+            pan: "AAPFU0939F".into(),
+            gstins: "27AAPFU0939F1ZV".into(),
+            ..answer()
+        };
+        let declared = declared.parse(at("2026-11-22T06:00:00Z")).unwrap();
+        let text = |profile: &VendorProfile| {
+            (
+                profile.udyam_number.as_ref().map(|udyam| udyam.as_str().to_owned()),
+                profile.pan_number.as_ref().map(|pan| pan.as_str().to_owned()),
+                profile.gst_numbers.len(),
+                profile.activity,
+            )
+        };
+        let udyam = Some("UDYAM-MH-12-0123456".to_owned());
+        let pan = |pan: &str| Some(pan.to_owned());
+
+        let filled = declared.applied_to(&profile(|_| ()));
+        assert_eq!(text(&filled), (udyam.clone(), pan("AAPFU0939F"), 1, Some(Activity::Services)));
+        assert_eq!(filled.udyam_registration_date, Some(jiff::civil::date(2021, 7, 15)));
+        // Of registration and activity the vendor knows best.
+        let corrected = declared.applied_to(&profile(|raw| {
+            raw.udyam_number = Some("UDYAM-MH-12-9999999".into());
+            raw.activity = Some("trading".into());
+        }));
+        assert_eq!(text(&corrected).0, udyam);
+        // Another PAN on file stays, and takes no GSTIN of another person.
+        let other = declared.applied_to(&profile(|raw| raw.pan_number = Some("AAKFD7113K".into())));
+        assert_eq!(text(&other), (udyam.clone(), pan("AAKFD7113K"), 0, Some(Activity::Services)));
+        // A sibling takes the registration, not the GSTINs, which may be of another state's code.
+        let sibling = declared.applied_to_code_of_same_pan(&profile(|raw| raw.pan_number = Some("AAPFU0939F".into())));
+        assert_eq!(text(&sibling), (udyam, pan("AAPFU0939F"), 0, Some(Activity::Services)));
     }
 
     #[test]

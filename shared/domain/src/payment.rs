@@ -11,8 +11,9 @@ use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::classification::ClassRule;
 use crate::declaration::{Activity, indian_date};
-use crate::status::{self, StatusEntry, StatusOn};
+use crate::status::{self, EvidenceRank, StatusEntry, StatusOn};
 use crate::vendor::MsmeStatus;
 
 /// Days after acceptance to pay within where nothing is agreed in writing (section 2(b)).
@@ -195,6 +196,31 @@ impl BankRates {
                 begins: self.0.first().map_or(day, |rate| rate.from),
             }),
         }
+    }
+
+    /// This table with rows that replace or follow its own, written `2026-08-05=525, 2026-10-01=500`: day and basis points.
+    ///
+    /// # Errors
+    /// A sentence that names the row that cannot be read, or is no rate.
+    pub fn with(mut self, rows: &str) -> Result<Self, String> {
+        for row in rows.split(',').map(str::trim).filter(|row| !row.is_empty()) {
+            let read = row.split_once('=').and_then(|(from, rate)| {
+                Some(BankRate {
+                    from: from.trim().parse().ok()?,
+                    basis_points: rate.trim().parse().ok()?,
+                })
+            });
+            let new = read.ok_or_else(|| format!("`{row}` is no bank rate: write day and basis points, as in 2026-08-05=525"))?;
+            self.0.retain(|known| known.from != new.from);
+            self.0.push(new);
+        }
+        self.0.sort_by_key(|rate| rate.from);
+        Self::new(self.0).map_err(|error| error.to_string())
+    }
+
+    /// The day of the table's last row: of later changes it knows nothing.
+    pub fn known_since(&self) -> Date {
+        self.0.last().map_or(Date::MIN, |rate| rate.from)
     }
 
     /// The first change of rate after a day.
@@ -405,6 +431,19 @@ pub enum TraderPolicy {
     NotCovered,
 }
 
+impl std::str::FromStr for TraderPolicy {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "ask_professional" => Ok(Self::AskProfessional),
+            "covered" => Ok(Self::Covered),
+            "not_covered" => Ok(Self::NotCovered),
+            _ => Err("choose ask_professional, covered or not_covered"),
+        }
+    }
+}
+
 /// What is known about a payment and the vendor that gets it.
 #[derive(Debug, Clone, Copy)]
 pub struct PaymentFacts<'a> {
@@ -420,6 +459,10 @@ pub struct PaymentFacts<'a> {
     pub activity: Option<Activity>,
     /// What the organisation holds of traders.
     pub traders: TraderPolicy,
+    /// When the payment is due.
+    pub due: &'a DueDates,
+    /// The day of payment, if paid.
+    pub paid_on: Option<Date>,
 }
 
 /// Whether a payment is covered by section 15 of the MSMED Act, and why.
@@ -429,11 +472,44 @@ pub struct Verdict {
     pub applies: Applies,
     /// Every point that was looked at, those that decide first.
     pub reasons: Vec<Reason>,
-    /// The income-tax rule under which a covered payment that is late is deducted only in the year of payment; none for supplies
-    /// before that rule, and where section 15 does not apply.
-    pub deduction_rule: Option<&'static str>,
+    /// What section 43B(h) makes of the deduction; as sure as `applies` is.
+    pub deduction: Deduction,
     /// The vendor's status on the day of supply.
     pub status: StatusOn,
+}
+
+/// In which year a payment is deducted from income.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Deduction {
+    /// The rule that makes a late payment to a micro or small enterprise wait; none where it does not reach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<&'static str>,
+    /// The answer.
+    pub effect: DeductionEffect,
+    /// The fiscal year of the expense: that of the supply.
+    pub expense_year: FiscalYear,
+    /// The fiscal year of the deduction; none while the payment is open and decides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deducted_in: Option<FiscalYear>,
+    /// Unpaid: the last day on which payment keeps the deduction in the year of the expense.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pay_by: Option<Date>,
+    /// Why, in a sentence.
+    pub explanation: String,
+}
+
+/// What section 43B(h) does to a deduction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeductionEffect {
+    /// The rule does not reach this payment.
+    NotAffected,
+    /// Paid in time, or late but within the year: deducted in the year of the expense.
+    InYearOfExpense,
+    /// Paid late and in a later year: deducted in the year of payment.
+    InYearOfPayment,
+    /// Not paid yet.
+    OpenUntilPaid,
 }
 
 /// Whether a rule applies.
@@ -467,57 +543,82 @@ const SUPPLIER: &str = "MSMED Act 2006, s. 2(n): a supplier is a micro or small 
 const REGISTRATION: &str = "Silpi Industries v. Kerala SRTC (SC 2021) and Mahakali Foods (SC 2022); doubted and referred to a larger bench \
 in NBCC v. State of West Bengal, 2025 INSC 54 (check)";
 const TRADERS: &str = "Ministry of MSME, O.M. 5/2(2)/2021-E/P&G/Policy, 2 July 2021: traders register for priority lending only (check)";
+const TABLES: &str = "S.O. 2119(E) of 26 June 2020 and S.O. 1364(E) of 21 March 2025: the limits of 2020 and 2025 (check)";
 const SILENCE: &str = "Silence is no answer: what is not known is asked for";
 const SECTION_43B_H: &str = "Income-tax Act 1961, s. 43B(h)";
 const SECTION_37_2_G: &str = "Income-tax Act 2025, s. 37(2)(g) (check)";
 
-/// Whether a payment is covered by section 15 of the MSMED Act, and with it by section 43B(h) of the Income-tax Act.
+/// Whether a payment is covered by section 15 of the MSMED Act, and what section 43B(h) of the Income-tax Act makes of its deduction.
 ///
 /// A point that says no decides; then one that lacks evidence; then one that needs a professional. Only where every point says
-/// yes does the rule apply. An unknown status never leads to a no.
+/// yes does the rule apply. An unknown status never leads to a no; a registration after the supply does.
 pub fn verdict(facts: &PaymentFacts<'_>) -> Verdict {
     let status = status::on(facts.history, facts.supplied_on);
     let mut reasons = vec![class_reason(&status, facts)];
-    if matches!(status.status, MsmeStatus::Micro | MsmeStatus::Small | MsmeStatus::RegisteredTrader) {
-        reasons.push(registration_reason(facts));
-        reasons.push(activity_reason(status.status, facts));
+    match status.status {
+        MsmeStatus::Micro | MsmeStatus::Small | MsmeStatus::RegisteredTrader => {
+            reasons.push(registration_reason(facts));
+            reasons.push(activity_reason(&status, facts));
+        }
+        MsmeStatus::Unknown if facts.registered_on.is_some_and(|registered| registered > facts.supplied_on) => {
+            reasons.push(registration_reason(facts));
+        }
+        MsmeStatus::Unknown | MsmeStatus::Medium | MsmeStatus::NotRegistered => {}
     }
     // Stable: among equals the order above stays.
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.points_to));
     let applies = reasons.first().map_or(Applies::NeedsEvidence, |reason| reason.points_to);
-
-    let mut deduction_rule = None;
-    if applies != Applies::No {
-        let day = facts.supplied_on;
-        let (rule, sentence) = if day < date(2023, 4, 1) {
-            (
-                None,
-                "Supplies before 1 April 2023 are older than section 43B(h): the deduction does not depend on timely payment.",
-            )
-        } else if day < date(2026, 4, 1) {
-            (
-                Some(SECTION_43B_H),
-                "If covered and paid late, it is deducted in the year of payment only.",
-            )
-        } else {
-            (
-                Some(SECTION_37_2_G),
-                "If covered and paid late, it is deducted in the year of payment only; this was section 43B(h).",
-            )
-        };
-        deduction_rule = rule;
-        reasons.push(Reason {
-            code: if rule.is_some() { "deduction_on_payment" } else { "before_43b_h" },
-            points_to: applies,
-            sentence: sentence.to_owned(),
-            source: rule.unwrap_or("Finance Act 2023: s. 43B(h) applies from assessment year 2024-25"),
-        });
-    }
     Verdict {
         applies,
         reasons,
-        deduction_rule,
+        deduction: deduction(applies, facts),
         status,
+    }
+}
+
+/// Section 43B(h): a sum due to a micro or small enterprise beyond the time of section 15 is deducted in the year it is paid. The
+/// leave the section gives other sums, to pay before the return is due, is not for these.
+fn deduction(applies: Applies, facts: &PaymentFacts<'_>) -> Deduction {
+    let expense_year = FiscalYear::containing(facts.supplied_on);
+    let rule = match facts.supplied_on {
+        day if day < date(2023, 4, 1) => None,
+        day if day < date(2026, 4, 1) => Some(SECTION_43B_H),
+        _ => Some(SECTION_37_2_G),
+    };
+    let answer = |effect, deducted_in, pay_by, explanation| Deduction {
+        rule: rule.filter(|_| effect != DeductionEffect::NotAffected),
+        effect,
+        expense_year,
+        deducted_in,
+        pay_by,
+        explanation,
+    };
+    let of_expense = Some(expense_year);
+    let last_day = facts.due.last_day;
+    if applies == Applies::No {
+        let text = format!("Section 15 does not cover the payment, so section 43B(h) does not either: deducted in {expense_year}.");
+        return answer(DeductionEffect::NotAffected, of_expense, None, text);
+    }
+    let Some(rule) = rule else {
+        let text = "Supplies before 1 April 2023 are older than section 43B(h): the deduction does not depend on timely payment.".to_owned();
+        return answer(DeductionEffect::NotAffected, of_expense, None, text);
+    };
+    let if_covered = if applies == Applies::Yes { "" } else { "If covered: " };
+    let Some(paid_on) = facts.paid_on else {
+        let pay_by = last_day.max(expense_year.last_day());
+        let text = format!("{if_covered}deducted in {expense_year} if paid by {pay_by}, otherwise in the year of payment ({rule}).");
+        return answer(DeductionEffect::OpenUntilPaid, None, Some(pay_by), text);
+    };
+    let payment_year = FiscalYear::containing(paid_on);
+    if paid_on <= last_day {
+        let text = format!("{if_covered}paid by {last_day} and so in time: deducted in {expense_year}.");
+        answer(DeductionEffect::InYearOfExpense, of_expense, None, text)
+    } else if payment_year <= expense_year {
+        let text = format!("{if_covered}paid after {last_day}, but within {expense_year}: deducted in that year all the same.");
+        answer(DeductionEffect::InYearOfExpense, of_expense, None, text)
+    } else {
+        let text = format!("{if_covered}paid after {last_day} and after {expense_year} had ended: deducted in {payment_year}, not before ({rule}).");
+        answer(DeductionEffect::InYearOfPayment, Some(payment_year), None, text)
     }
 }
 
@@ -542,6 +643,17 @@ fn class_reason(status: &StatusOn, facts: &PaymentFacts<'_>) -> Reason {
             sentence: format!("The vendor was not registered on {day}. {}", status.explanation),
             source: SUPPLIER,
         },
+        // The limits of 2025 are higher: what was small by them may have been medium before, and what was medium before may be small now.
+        class @ (MsmeStatus::Small | MsmeStatus::Medium) if is_of_other_table(status, class, day) => Reason {
+            code: "class_of_other_table",
+            points_to: Applies::NeedsEvidence,
+            sentence: format!(
+                "The vendor's class, {class}, was given by other limits than those of {day}, and the same figures may come to another class \
+                 by these: ask for the certificate, which lists the class of each year. {}",
+                status.explanation
+            ),
+            source: TABLES,
+        },
         MsmeStatus::Medium => Reason {
             code: "medium_enterprise",
             points_to: Applies::No,
@@ -557,6 +669,16 @@ fn class_reason(status: &StatusOn, facts: &PaymentFacts<'_>) -> Reason {
             sentence: format!("The vendor's status on {day} was {class}. {}", status.explanation),
             source: SUPPLIER,
         },
+    }
+}
+
+/// Whether a class was given by the other table of limits, and that can make a difference to who is covered.
+fn is_of_other_table(status: &StatusOn, class: MsmeStatus, day: Date) -> bool {
+    let told = status.entry.as_ref().and_then(|entry| entry.told_under_other_table(day));
+    match class {
+        MsmeStatus::Small => told > ClassRule::in_force_on(day),
+        MsmeStatus::Medium => told.is_some() && told < ClassRule::in_force_on(day),
+        _ => false,
     }
 }
 
@@ -603,8 +725,9 @@ fn registration_reason(facts: &PaymentFacts<'_>) -> Reason {
     }
 }
 
-fn activity_reason(status: MsmeStatus, facts: &PaymentFacts<'_>) -> Reason {
-    let is_trader = status == MsmeStatus::RegisteredTrader || facts.activity == Some(Activity::Trading);
+fn activity_reason(status: &StatusOn, facts: &PaymentFacts<'_>) -> Reason {
+    let is_registered_trader = status.status == MsmeStatus::RegisteredTrader;
+    let is_trader = is_registered_trader || facts.activity == Some(Activity::Trading);
     if !is_trader {
         let (code, sentence) = match facts.activity {
             Some(_) => ("activity_covered", "Manufacturers and service providers are covered.".to_owned()),
@@ -625,6 +748,12 @@ fn activity_reason(status: MsmeStatus, facts: &PaymentFacts<'_>) -> Reason {
             "trader_contested",
             Applies::NeedsProfessional,
             "The vendor is a trader (NIC 45, 46 or 47); whether traders are covered is contested.",
+        ),
+        // The form asks a trader for no size; the register, which knows it, calls no medium enterprise a registered trader.
+        TraderPolicy::Covered if is_registered_trader && status.rank < Some(EvidenceRank::Verified) => (
+            "trader_size_unknown",
+            Applies::NeedsEvidence,
+            "The vendor is a trader, whom your organisation's setting treats as covered if micro or small, and its size is not on file: verify it.",
         ),
         TraderPolicy::Covered => (
             "trader_covered_by_setting",

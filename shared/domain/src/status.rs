@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::classification::ClassRule;
+use crate::classification::{ClassMove, ClassRule};
 use crate::declaration::{Declaration, indian_date};
 use crate::payment::FiscalYear;
 use crate::vendor::MsmeStatus;
@@ -63,6 +63,9 @@ pub enum Evidence {
         /// Why, in that person's words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
+        /// SHA-256 of the certificate it was taken from, in hexadecimal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        certificate_sha256: Option<String>,
     },
     /// It stood in an imported file.
     Import {
@@ -72,12 +75,12 @@ pub enum Evidence {
         /// The row, counted from 2 for the first below the header, as spreadsheets do.
         row: u32,
     },
-    /// Another vendor code of the same PAN declared it: one legal person, one status.
+    /// Another vendor code of the same PAN has it: one legal person, one status.
     SamePan {
-        /// The vendor that answered.
+        /// The vendor it comes from.
         #[schema(value_type = String)]
         vendor_id: VendorId,
-        /// Its answer.
+        /// Its answer, where that is what the status rests on.
         #[schema(value_type = Option<String>)]
         #[serde(default, skip_serializing_if = "Option::is_none")]
         response_id: Option<ResponseId>,
@@ -85,6 +88,12 @@ pub enum Evidence {
         #[schema(value_type = Option<String>)]
         #[serde(default, skip_serializing_if = "Option::is_none")]
         campaign_id: Option<CampaignId>,
+        /// How much the evidence there weighs: sharing makes it neither stronger nor weaker. A declaration where left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rank: Option<EvidenceRank>,
+        /// The last day the evidence there can know about; that of the entry where left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_until: Option<Date>,
     },
     /// A verification service found it in the register.
     Verification {
@@ -122,7 +131,20 @@ pub enum Verifier {
         /// That person.
         #[schema(value_type = String)]
         user_id: UserId,
+        /// What with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        with: Option<ComparedWith>,
     },
+}
+
+/// What a person compared a status with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ComparedWith {
+    /// The vendor's Udyam certificate.
+    Certificate,
+    /// The Udyam register, as it shows itself to anybody.
+    Register,
 }
 
 /// How much an entry's evidence weighs, weakest first.
@@ -176,8 +198,8 @@ impl StatusEntry {
         let own = match &self.evidence {
             Evidence::Import { .. } => EvidenceRank::Imported,
             Evidence::Entered { .. } => EvidenceRank::Entered,
-            Evidence::SamePan { .. }
-            | Evidence::Declaration {
+            Evidence::SamePan { rank, .. } => rank.unwrap_or(EvidenceRank::Declared),
+            Evidence::Declaration {
                 certificate_sha256: None, ..
             } => EvidenceRank::Declared,
             Evidence::Declaration {
@@ -203,14 +225,95 @@ impl StatusEntry {
         self.effective_from <= date && self.effective_to.is_none_or(|to| date <= to)
     }
 
+    /// The days after `today` on which the entry begins or no longer counts: what the vendor is may change by the calendar alone.
+    pub fn turns_after(&self, today: Date) -> impl Iterator<Item = Date> {
+        let day_after = self.effective_to.and_then(|to| to.tomorrow().ok());
+        [Some(self.effective_from), day_after]
+            .into_iter()
+            .flatten()
+            .filter(move |day| *day > today)
+    }
+
     /// The last Indian calendar day its evidence can know about.
-    fn known_until(&self) -> Date {
+    pub fn known_until(&self) -> Date {
         let checked = match (&self.evidence, &self.verified_by) {
             (_, Some(verified)) => verified.at,
             (Evidence::Verification { checked_at, .. }, None) => *checked_at,
+            (
+                Evidence::SamePan {
+                    known_until: Some(known_until),
+                    ..
+                },
+                None,
+            ) => return *known_until,
             _ => self.recorded_at,
         };
         indian_date(checked)
+    }
+
+    /// The entry another code of the same PAN gets of this one of `vendor`: as strong, as old, and with where it comes from.
+    pub fn for_same_pan(&self, vendor: VendorId, now: Timestamp) -> Self {
+        let (vendor_id, response_id, campaign_id) = match &self.evidence {
+            Evidence::Declaration {
+                response_id, campaign_id, ..
+            } => (vendor, Some(*response_id), Some(*campaign_id)),
+            // Handed on: the trace goes back to where it began.
+            Evidence::SamePan {
+                vendor_id,
+                response_id,
+                campaign_id,
+                ..
+            } => (*vendor_id, *response_id, *campaign_id),
+            _ => (vendor, None, None),
+        };
+        let verified_by = match &self.evidence {
+            Evidence::Verification {
+                provider,
+                reference,
+                checked_at,
+            } => Some(Verified {
+                by: Verifier::Provider {
+                    provider: provider.clone(),
+                    reference: reference.clone(),
+                },
+                at: *checked_at,
+            }),
+            _ => self.verified_by.clone(),
+        };
+        Self {
+            recorded_at: now,
+            evidence: Evidence::SamePan {
+                vendor_id,
+                response_id,
+                campaign_id,
+                rank: Some(self.rank()),
+                known_until: Some(self.known_until()),
+            },
+            verified_by,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a history with this entry needs no other that says the same from the same day on no stronger evidence.
+    pub fn says_no_less_than(&self, other: &Self) -> bool {
+        self.status == other.status
+            && self.effective_from == other.effective_from
+            && self.effective_to == other.effective_to
+            && self.rank() >= other.rank()
+    }
+
+    /// The dated table its class was given under: the one it names, else the one in force when its evidence was made.
+    fn told_under(&self) -> Option<ClassRule> {
+        self.class_rule.or_else(|| ClassRule::in_force_on(self.known_until()))
+    }
+
+    /// The table its class was given under, where that is another than the one of a day it is taken for.
+    ///
+    /// An entry with an end was made for its days. One without goes on past the day on which the limits changed, and the same figures
+    /// may come to another class there.
+    pub fn told_under_other_table(&self, date: Date) -> Option<ClassRule> {
+        let told = self.told_under()?;
+        (self.effective_to.is_none() && ClassRule::in_force_on(date) != Some(told)).then_some(told)
     }
 
     /// Whether the entry says the same as an earlier one that weighs no more, so that its end is the end of both.
@@ -249,6 +352,9 @@ pub struct StatusOn {
     pub reason: StatusReason,
     /// Why, in a sentence or two.
     pub explanation: String,
+    /// The move from another class with which this one began, if there was one, and what follows from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reclassified: Option<ClassMove>,
     /// Entries that spoke of the day and did not count, in the order they were recorded.
     pub superseded: Vec<Superseded>,
 }
@@ -292,6 +398,8 @@ pub enum SupersededBecause {
     LaterYear,
     /// An earlier entry of stronger evidence, which knew the day it begins, stands against it.
     StrongerEvidence,
+    /// An earlier entry of evidence as strong begins later, so it speaks of the day more closely than one that fills in the past.
+    BeginsLater,
     /// A later entry repeated it and said when it ended, which was before the day.
     Ended,
 }
@@ -316,7 +424,8 @@ pub fn declared_from(declaration: &Declaration, submitted_at: Timestamp, history
 /// What a vendor was on `date`, from all that is known.
 ///
 /// The entries that cover the day are taken in the order they were recorded, whatever order they come in. Each replaces the one
-/// that stood before if its evidence is no weaker (a correction), or if it begins after the last day the standing one's evidence
+/// that stood before if its evidence is no weaker (a correction; one that begins earlier and has no end fills in the past and
+/// leaves what began since), or if it begins after the last day the standing one's evidence
 /// could know about (a change since), or if the day lies in a later fiscal year than that evidence and the entry is a declaration
 /// or better of such a year (classes are worked out anew for each year). Otherwise the standing one stays. An entry that repeats an earlier one of no stronger
 /// evidence (same class, same first day) with an end replaces it altogether, so that the end counts.
@@ -340,7 +449,28 @@ fn decide(mut entries: Vec<&StatusEntry>, date: Date, known_at: Option<Timestamp
             entry.status.as_str(),
         )
     });
+    let (standing, mut superseded) = stand(&entries, date);
+    superseded.sort_by_key(|superseded| superseded.entry.recorded_at);
 
+    let (reason, explanation) = match standing {
+        Some(entry) => explain(entry, &superseded, date),
+        None => explain_absence(&entries, date),
+    };
+    StatusOn {
+        date,
+        known_at,
+        status: standing.map(|entry| entry.status).unwrap_or_default(),
+        entry: standing.cloned(),
+        rank: standing.map(StatusEntry::rank),
+        reason,
+        explanation,
+        reclassified: standing.and_then(|entry| reclassified(&entries, entry)),
+        superseded,
+    }
+}
+
+/// The entry that counts on a day, of entries in the order they were recorded, and those that spoke of the day and do not.
+fn stand<'a>(entries: &[&'a StatusEntry], date: Date) -> (Option<&'a StatusEntry>, Vec<Superseded>) {
     let mut standing: Option<&StatusEntry> = None;
     let mut superseded = Vec::new();
     for (index, &entry) in entries.iter().enumerate().filter(|(_, entry)| entry.covers(date)) {
@@ -350,6 +480,10 @@ fn decide(mut entries: Vec<&StatusEntry>, date: Date, known_at: Option<Timestamp
         }
         standing = Some(match standing {
             None => entry,
+            Some(before) if fills_in_the_past(entry, before) => {
+                superseded.push(Superseded::new(entry, SupersededBecause::BeginsLater, before));
+                before
+            }
             Some(before) if entry.rank() >= before.rank() => {
                 superseded.push(Superseded::new(before, SupersededBecause::RecordedLater, entry));
                 entry
@@ -368,22 +502,25 @@ fn decide(mut entries: Vec<&StatusEntry>, date: Date, known_at: Option<Timestamp
             }
         });
     }
-    superseded.sort_by_key(|superseded| superseded.entry.recorded_at);
+    (standing, superseded)
+}
 
-    let (reason, explanation) = match standing {
-        Some(entry) => explain(entry, &superseded, date),
-        None => explain_absence(&entries, date),
-    };
-    StatusOn {
-        date,
-        known_at,
-        status: standing.map(|entry| entry.status).unwrap_or_default(),
-        entry: standing.cloned(),
-        rank: standing.map(StatusEntry::rank),
-        reason,
-        explanation,
-        superseded,
-    }
+/// Whether an entry tells of the time before the standing one, on evidence as strong, without saying until when.
+///
+/// Not so for a register: its answer is about all the time up to the day it was asked.
+fn fills_in_the_past(entry: &StatusEntry, standing: &StatusEntry) -> bool {
+    entry.effective_from < standing.effective_from
+        && entry.effective_to.is_none()
+        && entry.rank() == standing.rank()
+        && entry.rank() < EvidenceRank::Verified
+}
+
+/// How the class of an entry differs from the one that counted the day before it begins.
+fn reclassified(entries: &[&StatusEntry], entry: &StatusEntry) -> Option<ClassMove> {
+    let day_before = entry.effective_from.yesterday().ok()?;
+    let (before, _) = stand(entries, day_before);
+    let (before, after) = (before?.status.class()?, entry.status.class()?);
+    (before != after).then(|| ClassMove::new(before, after, entry.effective_from))
 }
 
 /// Whether a day lies beyond the fiscal year of the standing evidence, and a vendor's word or better of a later year speaks of it.
@@ -441,6 +578,9 @@ impl Superseded {
                     "{by} stands against {entry}, which is weaker evidence and reports no change after {}.",
                     by.known_until()
                 )
+            }
+            SupersededBecause::BeginsLater => {
+                format!("{by} stands: {entry} begins earlier on evidence no stronger, and so tells of the time before it.")
             }
             SupersededBecause::Ended => format!("{entry} no longer counts: it was repeated later as {by}."),
         };

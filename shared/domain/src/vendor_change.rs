@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::vendor::VendorProfile;
+use crate::status::StatusEntry;
+use crate::vendor::{MsmeStatus, VendorProfile};
 
 /// What happened to a vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -69,6 +70,27 @@ pub fn between(before: Option<&VendorProfile>, after: &VendorProfile) -> Vec<Fie
         field,
     });
     changes.filter(|change| change.from != change.to).collect()
+}
+
+/// What a change did to the status: the class it came to, and the entry that was added to the status history.
+pub fn of_status(before: Option<MsmeStatus>, after: MsmeStatus, entry: Option<&StatusEntry>) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    let before = before.unwrap_or_default();
+    if before != after {
+        changes.push(FieldChange {
+            field: "msme_status".to_owned(),
+            from: Some(before.as_str().into()),
+            to: Some(after.as_str().into()),
+        });
+    }
+    if let Some(entry) = entry {
+        changes.push(FieldChange {
+            field: "status_history".to_owned(),
+            from: None,
+            to: Some(entry.to_string().into()),
+        });
+    }
+    changes
 }
 
 #[cfg(test)]

@@ -66,6 +66,10 @@ pub enum Var {
     VerificationSecretArn,
     /// How many identifiers a second the provider of verifications may be asked about.
     VerificationPerSecond,
+    /// What the organisation holds of traders. See `domain::payment::TraderPolicy`.
+    TraderPolicy,
+    /// Changes of the bank rate since this version, or `none`. See `domain::payment::BankRates::with`.
+    BankRates,
     /// Queue of readings of sync sources.
     SyncQueueUrl,
     /// Secrets Manager id of the values of sync sources' authorization headers: a JSON object of texts by name.
@@ -74,7 +78,7 @@ pub enum Var {
 
 impl Var {
     /// Every variable, for tests.
-    pub const ALL: [Var; 31] = [
+    pub const ALL: [Var; 33] = [
         Var::TableName,
         Var::BucketName,
         Var::PlanQueueUrl,
@@ -104,6 +108,8 @@ impl Var {
         Var::VerificationQueueUrl,
         Var::VerificationSecretArn,
         Var::VerificationPerSecond,
+        Var::TraderPolicy,
+        Var::BankRates,
         Var::SyncQueueUrl,
         Var::SyncSecretsArn,
     ];
@@ -137,6 +143,8 @@ impl Var {
             Var::ScheduleTargetArn => "SCHEDULE_TARGET_ARN",
             Var::ScheduleDlqArn => "SCHEDULE_DLQ_ARN",
             Var::OutboundPolicy => "OUTBOUND_POLICY",
+            Var::TraderPolicy => "TRADER_POLICY",
+            Var::BankRates => "BANK_RATES",
             Var::SyncQueueUrl => "SYNC_QUEUE_URL",
             Var::SyncSecretsArn => "SYNC_SECRETS_ARN",
             Var::VerificationQueueUrl => "VERIFICATION_QUEUE_URL",
@@ -240,6 +248,17 @@ impl Config {
         self.values.get(&var).map(String::as_str).ok_or(ConfigError {
             name: var.name(),
             problem: "is not declared by this function",
+        })
+    }
+
+    /// A setting that is one of a few words, or has another form of its own.
+    ///
+    /// # Errors
+    /// When it is not declared or not of that form.
+    pub fn parsed<T: std::str::FromStr>(&self, var: Var) -> Result<T, ConfigError> {
+        self.get(var)?.parse().map_err(|_| ConfigError {
+            name: var.name(),
+            problem: "has a value it cannot have",
         })
     }
 

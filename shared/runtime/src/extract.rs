@@ -91,7 +91,7 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 /// Reads the body as JSON.
 ///
 /// # Errors
-/// 415 for another content type, 400 with the place for what is not the expected JSON.
+/// 415 for another content type, 400 with the field and the place for what is not the expected JSON.
 pub fn json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
     let content_type = request.header("content-type").unwrap_or_default();
     if !content_type.trim_start().to_ascii_lowercase().starts_with("application/json") {
@@ -101,9 +101,18 @@ pub fn json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
     if request.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(bad_request("the body is not a JSON object"));
     }
-    serde_json::from_slice(&request.body).map_err(|error| {
-        let what = error.to_string();
-        // serde_json's text names the field and the place; it never repeats the value of a string.
-        bad_request(format!("the body is not the expected JSON: {what}"))
-    })
+    let mut reader = serde_json::Deserializer::from_slice(&request.body);
+    let body = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let field = error.path().to_string();
+        let what = error.inner().to_string();
+        if field == "." {
+            bad_request(format!("the body is not the expected JSON: {what}"))
+        } else {
+            ApiError::Malformed { field, message: what }
+        }
+    })?;
+    reader
+        .end()
+        .map_err(|error| bad_request(format!("the body is not the expected JSON: {error}")))?;
+    Ok(body)
 }

@@ -15,6 +15,13 @@ use crate::respond::{self, Response};
 pub enum ApiError {
     /// 400: the request cannot be read.
     BadRequest(String),
+    /// 400: a field of the body is of another type than it must be.
+    Malformed {
+        /// The field, as in `opt_ins[0].at`.
+        field: String,
+        /// What it should be.
+        message: String,
+    },
     /// 401: who is asking?
     Unauthorized(&'static str),
     /// 403: known, but not allowed.
@@ -83,7 +90,7 @@ impl ApiError {
     /// The status code.
     pub const fn status(&self) -> StatusCode {
         match self {
-            ApiError::BadRequest(_) => StatusCode::BAD_REQUEST,
+            ApiError::BadRequest(_) | ApiError::Malformed { .. } => StatusCode::BAD_REQUEST,
             ApiError::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
             ApiError::NotFound(_) => StatusCode::NOT_FOUND,
@@ -101,7 +108,7 @@ impl ApiError {
 
     const fn slug(&self) -> &'static str {
         match self {
-            ApiError::BadRequest(_) => "bad-request",
+            ApiError::BadRequest(_) | ApiError::Malformed { .. } => "bad-request",
             ApiError::Unauthorized(_) => "unauthorized",
             ApiError::Forbidden(_) => "forbidden",
             ApiError::NotFound(_) => "not-found",
@@ -120,6 +127,7 @@ impl ApiError {
     fn detail(&self) -> String {
         match self {
             ApiError::BadRequest(detail) | ApiError::Conflict(detail) => detail.clone(),
+            ApiError::Malformed { field, message } => format!("{field}: {message}"),
             ApiError::Unauthorized(detail) | ApiError::Forbidden(detail) | ApiError::NotFound(detail) | ApiError::Gone(detail) => {
                 (*detail).to_owned()
             }
@@ -146,6 +154,7 @@ impl ApiError {
                 .iter()
                 .map(|error| json!({ "field": error.field, "code": error.code, "message": error.message }))
                 .collect(),
+            ApiError::Malformed { field, message } => vec![json!({ "field": field, "code": "malformed", "message": message })],
             _ => Vec::new(),
         };
         let body = json!({

@@ -89,6 +89,16 @@ pub(crate) fn directory_entry(shard: u8, code_key: &str, id: VendorId) -> Key {
     key(directory(shard), format!("{code_key}#{id}"))
 }
 
+/// Which vendors' statuses begin or end by the calendar on a day.
+pub(crate) fn directory_of_day(day: Date) -> String {
+    format!("DIRECTORY#{day}")
+}
+
+/// That a vendor's status begins or ends on a day.
+pub(crate) fn status_turns(day: Date, id: VendorId) -> Key {
+    key(directory_of_day(day), id.to_string())
+}
+
 /// Where tokens that begin alike are: by their first two characters.
 pub(crate) fn search_partition(token: &str) -> String {
     format!("SEARCH#{}", token.chars().take(domain::search::MIN_CHARS).collect::<String>())

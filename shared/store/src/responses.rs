@@ -92,6 +92,8 @@ pub async fn apply_to_pan(store: &Store, vendor: VendorId, root: CampaignId) -> 
         vendor_id: vendor,
         response_id: Some(response.id),
         campaign_id: Some(response.campaign_id),
+        rank: None,
+        known_until: None,
     };
     let who = response.id.to_string();
     let by = By {
@@ -112,7 +114,10 @@ pub async fn apply_to_pan(store: &Store, vendor: VendorId, root: CampaignId) -> 
 /// What a declaration adds to a history.
 fn entry_of(declaration: &Declaration, submitted_at: Timestamp, history: &[StatusEntry], evidence: Evidence) -> StatusEntry {
     let from = status::declared_from(declaration, submitted_at, history);
-    StatusEntry::new(declaration.status, from, submitted_at, evidence)
+    StatusEntry {
+        class_rule: declaration.class_rule(submitted_at),
+        ..StatusEntry::new(declaration.status, from, submitted_at, evidence)
+    }
 }
 
 /// What a vendor declared last, in any campaign.
@@ -139,8 +144,8 @@ pub enum Submitted {
     AlreadyAnswered,
 }
 
-/// Stores an answer to `root` or a reminder of it: the response, the vendor's dated status, the totals, and an event in each of
-/// the `chunks` that asked, all or nothing.
+/// Stores an answer to `root` or a reminder of it: the response, the vendor's dated status and what it declared of itself, the
+/// totals, and an event in each of the `chunks` that asked, all or nothing.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] when the vendor is gone or was never asked; [`StoreError::Throttled`] when the vendor keeps
@@ -202,7 +207,8 @@ pub async fn submit(store: &Store, response: &Response, root: CampaignId, chunks
         for chunk in chunks {
             writes.push(crate::chunks::put_event(store, *chunk, event.clone())?);
         }
-        writes.extend(vendors::set_status(store, &vendor, &status, by).await?);
+        let profile = declaration.applied_to(&vendor.profile);
+        writes.extend(vendors::set_status(store, &vendor, profile, &status, by).await?);
         match store.transact(writes).await? {
             Transaction::Committed => return Ok(Submitted::Accepted),
             Transaction::Refused(reasons) if Transaction::failed_at(&reasons, 0) => {

@@ -222,11 +222,13 @@ pub(crate) fn writes(
     for token in new.difference(&old) {
         writes.push(put(store, item(keys::search_token(token, after.id), "vendor_token", &Token {})?)?);
     }
+    let mut fields = vendor_change::between(before.map(|before| &before.profile), &after.profile);
+    fields.extend(vendor_change::of_status(before.map(|before| before.msme_status), after.msme_status, status));
     let change = Change {
         kind,
         at: by.at,
         by: by.who.to_owned(),
-        fields: vendor_change::between(before.map(|before| &before.profile), &after.profile),
+        fields,
     };
     writes.push(put(
         store,
@@ -235,6 +237,9 @@ pub(crate) fn writes(
     if let Some(status) = status {
         let key = keys::vendor_status(after.id, status.effective_from, by.entry);
         writes.push(put_new(store, item(key, "vendor_status", status)?)?);
+        for day in status.turns_after(indian_date(by.at)) {
+            writes.push(put(store, item(keys::status_turns(day, after.id), "vendor_status_turn", &Token {})?)?);
+        }
     }
 
     let mut counts = Vec::new();
@@ -295,9 +300,10 @@ pub async fn create_batch(store: &Store, vendors: &[NewVendor], by: By<'_>) -> R
     Ok(answers.into_iter().map(|(_, created)| created).collect())
 }
 
-/// How many writes a new vendor takes: record, marker, directory, history, what it is found by, and its status.
+/// How many writes a new vendor takes at most: record, marker, directory, history, what it is found by, and its status with the two
+/// days on which that may begin and end.
 fn writes_of_new(new: &NewVendor) -> usize {
-    4 + search::tokens(&new.vendor.profile).len() + usize::from(new.status.is_some())
+    4 + search::tokens(&new.vendor.profile).len() + 3 * usize::from(new.status.is_some())
 }
 
 async fn create_group(
@@ -533,18 +539,23 @@ pub async fn restore(store: &Store, seen: &Vendor, by: By<'_>) -> Result<Vendor,
 /// # Errors
 /// [`StoreError::Conflict`] when the vendor changed meanwhile, or has this very entry already.
 pub async fn add_status(store: &Store, seen: &Vendor, entry: &StatusEntry, by: By<'_>) -> Result<Vendor, StoreError> {
-    let updated = with_status(store, seen, entry, by.at).await?;
+    let updated = with_status(store, seen, seen.profile.clone(), entry, by.at).await?;
     commit(store, seen, &updated, ChangeKind::StatusChanged, by, Some(entry)).await?;
     Ok(updated)
 }
 
 /// Gives the other vendors of a PAN the status that one of them has shown: one legal person, one status. Each gets an entry of its
-/// own that names where it comes from; one that has it already is left as it is, so that repeating this is harmless.
+/// own that names where it comes from; one that has it already, on evidence no weaker, is left as it is, so that repeating this is
+/// harmless.
 ///
 /// # Errors
 /// When the table cannot be reached, or a vendor keeps changing.
 pub async fn share_status(store: &Store, source: &Vendor, entry: &StatusEntry, by: By<'_>) -> Result<Vec<VendorId>, StoreError> {
-    share_with_pan(store, source, by, |_| Some(entry.clone())).await
+    share_with_pan(store, source, by, |history| {
+        let has_it = history.iter().any(|known| known.says_no_less_than(entry));
+        (!has_it).then(|| entry.clone())
+    })
+    .await
 }
 
 /// Adds to each other vendor of a PAN the entry that `entry_after` makes for its history so far, if any. An entry of the same day
@@ -611,10 +622,11 @@ async fn commit(store: &Store, seen: &Vendor, after: &Vendor, kind: ChangeKind, 
     }
 }
 
-async fn with_status(store: &Store, seen: &Vendor, entry: &StatusEntry, now: Timestamp) -> Result<Vendor, StoreError> {
+async fn with_status(store: &Store, seen: &Vendor, profile: VendorProfile, entry: &StatusEntry, now: Timestamp) -> Result<Vendor, StoreError> {
     let mut entries = status_history(store, seen.id).await?;
     entries.push(entry.clone());
     Ok(Vendor {
+        profile,
         msme_status: status::on(&entries, indian_date(now)).status,
         updated_at: now,
         version: seen.version + 1,
@@ -622,10 +634,82 @@ async fn with_status(store: &Store, seen: &Vendor, entry: &StatusEntry, now: Tim
     })
 }
 
-/// The writes that add an entry to the vendor's dated statuses, if the vendor is still as `seen`.
-pub(crate) async fn set_status(store: &Store, seen: &Vendor, entry: &StatusEntry, by: By<'_>) -> Result<Vec<TransactWriteItem>, StoreError> {
-    let updated = with_status(store, seen, entry, by.at).await?;
+/// The writes that add an entry to the vendor's dated statuses, and what else its evidence says of the vendor, if it is still as
+/// `seen`.
+pub(crate) async fn set_status(
+    store: &Store,
+    seen: &Vendor,
+    profile: VendorProfile,
+    entry: &StatusEntry,
+    by: By<'_>,
+) -> Result<Vec<TransactWriteItem>, StoreError> {
+    let updated = with_status(store, seen, profile, entry, by.at).await?;
     writes(store, Some(seen), &updated, ChangeKind::StatusChanged, by, Some(entry))?.of_one(store, seen.id)
+}
+
+/// How many days back a turn of a status is looked for, should nobody have looked for so long.
+const TURN_DAYS: i32 = 7;
+
+/// Brings the vendors up to date whose status began or ended by the calendar by today, as far as `has_time`; gives how many changed.
+///
+/// A vendor holds its current status, which lists, filters and totals go by. Nobody writes to it on the day an entry begins or ends,
+/// so that day was noted when the entry was. Each may be done twice.
+///
+/// # Errors
+/// When the table cannot be reached.
+pub async fn turn_statuses(
+    store: &Store,
+    now: Timestamp,
+    mut entry: impl FnMut() -> Ulid,
+    mut has_time: impl FnMut() -> bool,
+) -> Result<usize, StoreError> {
+    let today = indian_date(now);
+    let mut changed = 0;
+    for ago in (0..=TURN_DAYS).rev() {
+        let day = today.saturating_sub(jiff::Span::new().days(ago));
+        let partition = keys::directory_of_day(day);
+        for item in store.list_all_items(Listing::partition(&partition)).await? {
+            if !has_time() {
+                return Ok(changed);
+            }
+            let id = item.get("sk").and_then(|id| id.as_s().ok()).and_then(|id| id.parse().ok());
+            let Some(id) = id else {
+                continue;
+            };
+            let by = By {
+                who: "calendar",
+                at: now,
+                entry: entry(),
+            };
+            match turn_status(store, id, by).await {
+                Ok(turned) => changed += usize::from(turned),
+                // Changed under us by somebody who counted the status anew, or will be seen again at the next tick.
+                Err(StoreError::Conflict(_)) => continue,
+                Err(StoreError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+            store.transact(vec![delete(store, keys::status_turns(day, id))?]).await?;
+        }
+    }
+    Ok(changed)
+}
+
+/// Works out anew what a vendor is today; whether that is another status than before.
+async fn turn_status(store: &Store, id: VendorId, by: By<'_>) -> Result<bool, StoreError> {
+    let seen = get_any(store, id).await?;
+    let entries = status_history(store, id).await?;
+    let msme_status = status::on(&entries, indian_date(by.at)).status;
+    if msme_status == seen.msme_status {
+        return Ok(false);
+    }
+    let updated = Vendor {
+        msme_status,
+        updated_at: by.at,
+        version: seen.version + 1,
+        ..seen.clone()
+    };
+    commit(store, &seen, &updated, ChangeKind::StatusChanged, by, None).await?;
+    Ok(true)
 }
 
 /// A write of `item` over the version that was read.

@@ -138,6 +138,8 @@ impl TestApp {
                 "VERIFICATION_QUEUE_URL" => "http://queues.example/000000000000/verification",
                 // Fast: no test is about waiting for its slot unless it says so.
                 "VERIFICATION_PER_SECOND" => "1000",
+                "TRADER_POLICY" => "ask_professional",
+                "BANK_RATES" => "none",
                 "SCHEDULE_GROUP_NAME" => "stack",
                 "SCHEDULE_ROLE_ARN" => "arn:aws:iam::000000000000:role/schedule",
                 "SCHEDULE_TARGET_ARN" => "arn:aws:sqs:ap-south-1:000000000000:schedule",

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::text::letters_and_digits;
+use crate::classification::EnterpriseClass;
 
 /// What a vendor is under the MSME law, as far as is known.
 ///
@@ -59,6 +60,16 @@ impl MsmeStatus {
             Self::Medium => "medium",
             Self::RegisteredTrader => "registered_trader",
             Self::NotRegistered => "not_registered",
+        }
+    }
+
+    /// The size, where the status tells it.
+    pub const fn class(self) -> Option<EnterpriseClass> {
+        match self {
+            Self::Micro => Some(EnterpriseClass::Micro),
+            Self::Small => Some(EnterpriseClass::Small),
+            Self::Medium => Some(EnterpriseClass::Medium),
+            Self::Unknown | Self::RegisteredTrader | Self::NotRegistered => None,
         }
     }
 

@@ -115,6 +115,14 @@ fn a_new_table_moves_down_at_once_and_figures_the_next_april() {
     let by_both = reclassify(figures(300, 900, "2025-03-31"), figures(20, 90, "2025-09-30"));
     assert_eq!((by_both.movement, by_both.effective_from), (Movement::Down, Some(day("2026-04-01"))));
 
+    // Small by the limits of 2020, micro by those of 2025, and small again by its figures: the step between has benefits of its own.
+    let between = reclassify(figures(20, 90, "2025-03-31"), figures(20, 500, "2026-03-31"));
+    assert_eq!(
+        (between.movement, between.effective_from, between.benefits_until),
+        (Movement::Up, Some(day("2026-04-01")), Some(day("2029-03-31")))
+    );
+    assert!(between.explanation[1].starts_with("Under the higher limits small becomes micro from 2025-04-01"));
+
     let same = reclassify(figures(5, 5, "2025-03-31"), figures(5, 6, "2025-04-01"));
     assert_eq!((same.movement, same.effective_from), (Movement::None, None));
     let unknown = reclassify(figures(5, 5, "2020-06-30"), figures(5, 6, "2025-04-01"));

@@ -1,10 +1,10 @@
 use domain::UserId;
 use domain::declaration::Activity;
 use domain::payment::{
-    Applies, BankRate, BankRates, BankRatesError, DueDates, FiscalYear, Msme1Period, PaymentFacts, Terms, TraderPolicy, compound_interest, interest,
+    Applies, BankRate, BankRates, BankRatesError, DeductionEffect, DueDates, FiscalYear, Msme1Period, PaymentFacts, Terms, TraderPolicy, compound_interest, interest,
     verdict,
 };
-use domain::status::{Evidence, StatusEntry};
+use domain::status::{Evidence, StatusEntry, Verified, Verifier};
 use domain::vendor::MsmeStatus;
 use proptest::prelude::*;
 use ulid::Ulid;
@@ -129,22 +129,35 @@ fn history(status: MsmeStatus) -> Vec<StatusEntry> {
         evidence: Evidence::Entered {
             by: UserId::from_ulid(Ulid::from_parts(1, 1)),
             note: None,
+            certificate_sha256: None,
         },
         verified_by: None,
     }]
 }
 
-#[track_caller]
-fn judge(status: MsmeStatus, change: impl FnOnce(&mut PaymentFacts<'_>), applies: Applies, first_code: &str) {
-    let history = history(status);
-    let mut facts = PaymentFacts {
-        history: &history,
+/// A delivery accepted on 1 June 2025, and not paid yet.
+fn facts<'a>(history: &'a [StatusEntry], due: &'a DueDates) -> PaymentFacts<'a> {
+    PaymentFacts {
+        history,
         contracted_on: Some(day("2025-05-01")),
         supplied_on: day("2025-06-01"),
         registered_on: Some(day("2021-07-15")),
         activity: Some(Activity::Manufacturing),
         traders: TraderPolicy::AskProfessional,
-    };
+        due,
+        paid_on: None,
+    }
+}
+
+#[track_caller]
+fn judge(status: MsmeStatus, change: impl FnOnce(&mut PaymentFacts<'_>), applies: Applies, first_code: &str) {
+    judge_history(&history(status), change, applies, first_code);
+}
+
+#[track_caller]
+fn judge_history(history: &[StatusEntry], change: impl FnOnce(&mut PaymentFacts<'_>), applies: Applies, first_code: &str) {
+    let due = DueDates::new(day("2025-06-01"), Terms::NoAgreement);
+    let mut facts = facts(history, &due);
     change(&mut facts);
     let found = verdict(&facts);
     assert_eq!((found.applies, found.reasons[0].code), (applies, first_code), "{:#?}", found.reasons);
@@ -155,7 +168,7 @@ fn judge(status: MsmeStatus, change: impl FnOnce(&mut PaymentFacts<'_>), applies
             .all(|reason| !reason.sentence.is_empty() && !reason.source.is_empty())
     );
     assert_eq!(
-        found.deduction_rule.is_some(),
+        found.deduction.rule.is_some(),
         applies != Applies::No && facts.supplied_on >= day("2023-04-01")
     );
 }
@@ -168,13 +181,20 @@ fn whether_a_payment_is_covered() {
     judge(Micro, |_| (), Yes, "class_covered");
     judge(Small, |facts| facts.activity = Some(Activity::Services), Yes, "class_covered");
     judge(Micro, |facts| facts.activity = None, Yes, "class_covered");
-    judge(Medium, |_| (), No, "medium_enterprise");
+    judge(Medium, |facts| facts.supplied_on = day("2025-03-31"), No, "medium_enterprise");
     judge(NotRegistered, |facts| facts.registered_on = None, No, "not_registered");
     judge(NotRegistered, |_| (), NeedsEvidence, "registration_contradicts_status");
 
     // Silence is never a no.
     judge(Unknown, |_| (), NeedsEvidence, "status_unknown");
-    judge(Micro, |facts| facts.supplied_on = day("2021-07-14"), NeedsEvidence, "status_unknown");
+    judge(
+        Micro,
+        |facts| (facts.supplied_on, facts.registered_on) = (day("2021-07-14"), None),
+        NeedsEvidence,
+        "status_unknown",
+    );
+    // A registration after the supply is no silence, whatever is known of the class.
+    judge(Micro, |facts| facts.supplied_on = day("2021-07-14"), No, "registered_after_supply");
     judge(Micro, |facts| facts.registered_on = None, NeedsEvidence, "registration_date_unknown");
 
     judge(
@@ -199,7 +219,21 @@ fn whether_a_payment_is_covered() {
         NeedsProfessional,
         "trader_contested",
     );
-    judge(RegisteredTrader, |facts| facts.traders = TraderPolicy::Covered, Yes, "class_covered");
+    judge(
+        RegisteredTrader,
+        |facts| facts.traders = TraderPolicy::Covered,
+        NeedsEvidence,
+        "trader_size_unknown",
+    );
+    let mut verified = history(RegisteredTrader);
+    verified[0].verified_by = Some(Verified {
+        by: Verifier::Provider {
+            provider: "cashfree".to_owned(),
+            reference: "r-1".to_owned(),
+        },
+        at: noon("2021-08-01"),
+    });
+    judge_history(&verified, |facts| facts.traders = TraderPolicy::Covered, Yes, "class_covered");
     judge(
         RegisteredTrader,
         |facts| facts.traders = TraderPolicy::NotCovered,
@@ -222,18 +256,83 @@ fn whether_a_payment_is_covered() {
 }
 
 #[test]
+fn a_class_given_by_other_limits_needs_evidence_where_they_can_matter() {
+    use Applies::{NeedsEvidence, No, Yes};
+    let told = |status, on: &str| {
+        let mut history = history(status);
+        history[0].recorded_at = noon(on);
+        history
+    };
+    // Told in 2026 of a supply of 2024: small by the higher limits may have been medium; micro was micro or small, and covered.
+    let before = |facts: &mut PaymentFacts<'_>| (facts.supplied_on, facts.contracted_on) = (day("2024-06-01"), None);
+    judge_history(&told(MsmeStatus::Small, "2026-08-01"), before, NeedsEvidence, "class_of_other_table");
+    judge_history(&told(MsmeStatus::Micro, "2026-08-01"), before, Yes, "class_covered");
+    judge_history(&told(MsmeStatus::Medium, "2026-08-01"), before, No, "medium_enterprise");
+    // Told in 2021 of a supply of 2025: medium may be small by now; small stays small or micro.
+    judge_history(&told(MsmeStatus::Medium, "2021-08-01"), |_| (), NeedsEvidence, "class_of_other_table");
+    judge_history(&told(MsmeStatus::Small, "2021-08-01"), |_| (), Yes, "class_covered");
+    // An entry with an end was made for its days.
+    let mut ended = told(MsmeStatus::Small, "2026-08-01");
+    ended[0].effective_to = Some(day("2025-03-31"));
+    judge_history(&ended, before, Yes, "class_covered");
+}
+
+#[test]
+fn the_year_of_deduction_follows_from_the_day_of_payment() {
+    use DeductionEffect::{InYearOfExpense, InYearOfPayment, NotAffected, OpenUntilPaid};
+    #[track_caller]
+    fn check(status: MsmeStatus, accepted: &str, paid: Option<&str>, effect: DeductionEffect, year: Option<&str>, pay_by: Option<&str>) {
+        let history = history(status);
+        let due = DueDates::new(day(accepted), Terms::NoAgreement);
+        let found = verdict(&PaymentFacts {
+            supplied_on: day(accepted),
+            contracted_on: None,
+            paid_on: paid.map(day),
+            ..facts(&history, &due)
+        });
+        let found = found.deduction;
+        assert_eq!(
+            (found.effect, found.deducted_in.map(|year| year.to_string()).as_deref(), found.pay_by),
+            (effect, year, pay_by.map(day)),
+            "{}",
+            found.explanation
+        );
+    }
+    let micro = MsmeStatus::Micro;
+    check(micro, "2025-06-01", Some("2025-06-16"), InYearOfExpense, Some("2025-26"), None);
+    check(micro, "2025-06-01", Some("2025-06-17"), InYearOfExpense, Some("2025-26"), None);
+    check(micro, "2025-06-01", Some("2026-03-31"), InYearOfExpense, Some("2025-26"), None);
+    check(micro, "2025-06-01", Some("2026-04-01"), InYearOfPayment, Some("2026-27"), None);
+    // In time, though after the year has ended.
+    check(micro, "2026-03-25", Some("2026-04-09"), InYearOfExpense, Some("2025-26"), None);
+    check(micro, "2026-03-25", Some("2026-04-10"), InYearOfPayment, Some("2026-27"), None);
+    check(micro, "2025-06-01", None, OpenUntilPaid, None, Some("2026-03-31"));
+    check(micro, "2026-03-25", None, OpenUntilPaid, None, Some("2026-04-09"));
+    check(micro, "2023-03-31", Some("2024-05-01"), NotAffected, Some("2022-23"), None);
+    check(MsmeStatus::Medium, "2024-06-01", Some("2025-05-01"), NotAffected, Some("2024-25"), None);
+}
+
+#[test]
+fn a_deployment_adds_bank_rates() {
+    let rates = BankRates::published().with("2026-08-05=525, 2025-12-05=560").unwrap();
+    assert_eq!((rates.on(day("2026-08-04")), rates.on(day("2026-08-05"))), (Ok(560), Ok(525)));
+    assert_eq!(rates.known_since(), day("2026-08-05"));
+    assert_eq!(BankRates::published().with(""), Ok(BankRates::published()));
+    assert!(BankRates::published().with("2026-08-05:525").unwrap_err().contains("2026-08-05=525"));
+    assert!(BankRates::published().with("2026-08-05=52500").unwrap_err().contains("above 100 %"));
+}
+
+#[test]
 fn the_income_tax_rule_is_that_of_its_day() {
     let history = history(MsmeStatus::Micro);
     let rule = |supplied: &str| {
-        verdict(&PaymentFacts {
-            history: &history,
+        let due = DueDates::new(day(supplied), Terms::NoAgreement);
+        let facts = PaymentFacts {
             contracted_on: None,
             supplied_on: day(supplied),
-            registered_on: Some(day("2021-07-15")),
-            activity: None,
-            traders: TraderPolicy::default(),
-        })
-        .deduction_rule
+            ..facts(&history, &due)
+        };
+        verdict(&facts).deduction.rule
     };
     assert_eq!(rule("2023-03-31"), None);
     assert_eq!(rule("2023-04-01"), Some("Income-tax Act 1961, s. 43B(h)"));

@@ -1,4 +1,4 @@
-use domain::classification::ClassRule;
+use domain::classification::{ClassRule, Movement};
 use domain::declaration::{Activity, Declaration};
 use domain::status::{
     Evidence, EvidenceRank, StatusEntry, StatusOn, StatusReason, SupersededBecause, Verified, Verifier, declared_from, on, on_as_known,
@@ -35,6 +35,7 @@ fn evidence(rank: EvidenceRank, at: Timestamp) -> Evidence {
         EvidenceRank::Entered => Evidence::Entered {
             by: UserId::from_ulid(ID),
             note: None,
+            certificate_sha256: None,
         },
         EvidenceRank::Declared | EvidenceRank::Documented => Evidence::Declaration {
             response_id: ResponseId::from_ulid(ID),
@@ -240,6 +241,79 @@ fn a_year_that_ended_uncovers_what_stood_before() {
 }
 
 #[test]
+fn filling_in_the_past_does_not_change_what_began_since() {
+    let history = [
+        entry(Small, "2025-04-01", "2025-05-01", Entered),
+        entry(Micro, "2021-05-01", "2025-05-02", Entered),
+    ];
+    check(&history, "2025-03-31", Micro, StatusReason::Undisputed, &[]);
+    let found = check(&history, "2025-04-01", Small, StatusReason::Decided, &[SupersededBecause::BeginsLater]);
+    assert!(found.explanation.contains("tells of the time before it"), "{}", found.explanation);
+
+    // One that says until when it goes on was made for its days.
+    let mut until = entry(Micro, "2021-05-01", "2025-05-02", Entered);
+    until.effective_to = Some(day("2025-06-30"));
+    let history = [history[0].clone(), until];
+    check(&history, "2025-06-30", Micro, StatusReason::Decided, &[SupersededBecause::RecordedLater]);
+    check(&history, "2025-07-01", Small, StatusReason::Undisputed, &[]);
+
+    // A register's answer is about all the time up to the day it was asked.
+    let history = [
+        entry(Small, "2025-04-01", "2025-05-01", ByRegister),
+        entry(Micro, "2021-05-01", "2025-05-02", ByRegister),
+    ];
+    check(&history, "2025-04-01", Micro, StatusReason::Decided, &[SupersededBecause::RecordedLater]);
+}
+
+#[test]
+fn a_status_can_be_taken_back() {
+    let history = [
+        entry(Micro, "2021-05-01", "2025-05-01", Entered),
+        entry(Unknown, "2021-05-01", "2025-05-02", Entered),
+    ];
+    let found = check(&history, "2025-04-01", Unknown, StatusReason::Decided, &[SupersededBecause::RecordedLater]);
+    assert!(found.entry.is_some());
+}
+
+#[test]
+fn a_shared_status_weighs_what_it_weighs_where_it_comes_from() {
+    let now = noon("2026-11-01");
+    for rank in [Imported, Entered, Declared, Documented, ByRegister] {
+        let known = entry(Micro, "2021-07-15", "2025-05-01", rank);
+        let shared = known.for_same_pan(vendor(7), now);
+        assert_eq!(
+            (shared.rank(), shared.known_until(), shared.recorded_at),
+            (rank, day("2025-05-01"), now),
+            "{shared:?}"
+        );
+        assert!(shared.says_no_less_than(&known) && known.says_no_less_than(&shared));
+        // Handed on, it still names where it began.
+        let again = shared.for_same_pan(vendor(8), now);
+        assert_eq!(again.evidence, shared.evidence);
+    }
+    let weaker = entry(Micro, "2021-07-15", "2025-05-01", Imported);
+    assert!(!weaker.says_no_less_than(&entry(Micro, "2021-07-15", "2025-05-01", Declared)));
+}
+
+#[test]
+fn a_change_of_class_is_explained() {
+    let history = [
+        entry(Micro, "2021-07-15", "2022-05-01", ByRegister),
+        entry(Small, "2024-04-01", "2024-05-01", ByRegister),
+        entry(Micro, "2025-04-01", "2025-05-01", ByRegister),
+    ];
+    assert_eq!(on(&history, day("2024-03-31")).reclassified, None);
+    let up = on(&history, day("2024-06-01")).reclassified.unwrap();
+    assert_eq!(
+        (up.movement, up.effective_from, up.benefits_until),
+        (Movement::Up, day("2024-04-01"), Some(day("2027-03-31")))
+    );
+    let down = on(&history, day("2026-06-01")).reclassified.unwrap();
+    assert_eq!((down.movement, down.benefits_until), (Movement::Down, None));
+    assert!(down.explanation[1].contains("Higher limits came into force that day"), "{down:?}");
+}
+
+#[test]
 fn an_auditor_sees_what_was_known_then() {
     let history = [
         entry(Micro, "2021-07-15", "2026-05-01", Declared),
@@ -270,6 +344,8 @@ fn evidence_ranks_as_documented() {
         vendor_id: vendor(7),
         response_id: None,
         campaign_id: None,
+        rank: None,
+        known_until: None,
     };
     assert_eq!(same_pan.rank(), Declared);
     let checked = |by| StatusEntry {
@@ -277,7 +353,7 @@ fn evidence_ranks_as_documented() {
         ..entry(Micro, "2021-07-15", "2026-05-01", Imported)
     };
     let user_id = UserId::from_ulid(ID);
-    assert_eq!(checked(Verifier::User { user_id }).rank(), Documented);
+    assert_eq!(checked(Verifier::User { user_id, with: None }).rank(), Documented);
     let provider = Verifier::Provider {
         provider: "cashfree".to_owned(),
         reference: "r-1".to_owned(),
@@ -321,6 +397,7 @@ fn any_entry() -> impl Strategy<Value = StatusEntry> {
                 verified_by: checked.then(|| Verified {
                     by: Verifier::User {
                         user_id: UserId::from_ulid(ID),
+                        with: None,
                     },
                     at: recorded_at,
                 }),

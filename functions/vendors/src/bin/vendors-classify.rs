@@ -1,0 +1,5 @@
+//! Wiring of `vendors-classify`.
+
+fn main() -> Result<(), runtime::StartError> {
+    runtime::serve_http(&vendors::classify::ROUTE)
+}
