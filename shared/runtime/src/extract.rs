@@ -93,6 +93,25 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 /// # Errors
 /// 415 for another content type, 400 with the field and the place for what is not the expected JSON.
 pub fn json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(object(request)?);
+    let body = named(serde_path_to_error::deserialize(&mut reader))?;
+    reader.end().map_err(|error| not_expected(&error))?;
+    Ok(body)
+}
+
+/// Reads the body as JSON without some fields, which the client may have sent back as it read them and may not change.
+///
+/// # Errors
+/// As [`json`].
+pub fn json_without<T: DeserializeOwned>(request: &Request, read_only: &[&str]) -> Result<T, ApiError> {
+    let mut fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(object(request)?).map_err(|error| not_expected(&error))?;
+    fields.retain(|name, _| !read_only.contains(&name.as_str()));
+    named(serde_path_to_error::deserialize(serde_json::Value::Object(fields)))
+}
+
+/// The body, if it has the looks of a JSON object.
+fn object(request: &Request) -> Result<&[u8], ApiError> {
     let content_type = request.header("content-type").unwrap_or_default();
     if !content_type.trim_start().to_ascii_lowercase().starts_with("application/json") {
         return Err(ApiError::UnsupportedMediaType("application/json"));
@@ -101,18 +120,19 @@ pub fn json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
     if request.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(bad_request("the body is not a JSON object"));
     }
-    let mut reader = serde_json::Deserializer::from_slice(&request.body);
-    let body = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let field = error.path().to_string();
-        let what = error.inner().to_string();
-        if field == "." {
-            bad_request(format!("the body is not the expected JSON: {what}"))
-        } else {
-            ApiError::Malformed { field, message: what }
-        }
-    })?;
-    reader
-        .end()
-        .map_err(|error| bad_request(format!("the body is not the expected JSON: {error}")))?;
-    Ok(body)
+    Ok(&request.body)
+}
+
+fn not_expected(error: &serde_json::Error) -> ApiError {
+    bad_request(format!("the body is not the expected JSON: {error}"))
+}
+
+fn named<T>(read: Result<T, serde_path_to_error::Error<serde_json::Error>>) -> Result<T, ApiError> {
+    read.map_err(|error| match error.path().to_string().as_str() {
+        "." => not_expected(error.inner()),
+        field => ApiError::Malformed {
+            field: field.to_owned(),
+            message: error.inner().to_string(),
+        },
+    })
 }

@@ -10,6 +10,9 @@ use serde::Deserialize;
 use crate::client::{Listing, key_item, n};
 use crate::{Store, StoreError, keys};
 
+/// The counter of deleted vendors.
+pub(crate) const DELETED: &str = "deleted";
+
 pub(crate) const SHARDS: u8 = 16;
 
 /// How many vendors there are, by current status.
@@ -17,6 +20,8 @@ pub(crate) const SHARDS: u8 = 16;
 pub struct VendorCounts {
     /// All of them.
     pub total: u64,
+    /// The deleted ones, which are not among them.
+    pub deleted: u64,
     /// `(status, vendors)` for every status.
     pub by_status: Vec<(MsmeStatus, u64)>,
 }
@@ -66,6 +71,7 @@ impl Store {
         let of = |name: &str| sums.get(name).and_then(|sum| u64::try_from(*sum).ok()).unwrap_or(0);
         Ok(VendorCounts {
             total: of("total"),
+            deleted: of(DELETED),
             by_status: MsmeStatus::ALL.iter().map(|status| (*status, of(status.as_str()))).collect(),
         })
     }

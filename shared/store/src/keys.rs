@@ -32,6 +32,8 @@ pub(crate) fn by_time(at: jiff::Timestamp, id: impl std::fmt::Display) -> String
 
 pub(crate) const USERS: &str = "USERS";
 pub(crate) const VENDORS: &str = "VENDORS";
+/// The deleted ones, by the time they were deleted.
+pub(crate) const DELETED_VENDORS: &str = "VENDORS#DELETED";
 pub(crate) const TEMPLATES: &str = "TEMPLATES";
 pub(crate) const CAMPAIGNS: &str = "CAMPAIGNS";
 pub(crate) const RESPONSES: &str = "RESPONSES";

@@ -125,13 +125,15 @@ fn stored(vendor: &Vendor) -> Result<Item, StoreError> {
         deleted_at,
     };
     let mut stored = item(keys::vendor(id), "vendor", &body)?;
-    if deleted_at.is_none() {
-        stored.insert("gsi1pk".into(), s(keys::VENDORS));
-        stored.insert("gsi1sk".into(), s(code_key));
-        if let Some(pan) = pan {
-            stored.insert("gsi2pk".into(), s(keys::pan_index(&pan)));
-            stored.insert("gsi2sk".into(), s(id.to_string()));
-        }
+    let (collection, place) = match deleted_at {
+        None => (keys::VENDORS, code_key),
+        Some(at) => (keys::DELETED_VENDORS, keys::by_time(at, id)),
+    };
+    stored.insert("gsi1pk".into(), s(collection));
+    stored.insert("gsi1sk".into(), s(place));
+    if let Some(pan) = pan.filter(|_| deleted_at.is_none()) {
+        stored.insert("gsi2pk".into(), s(keys::pan_index(&pan)));
+        stored.insert("gsi2sk".into(), s(id.to_string()));
     }
     Ok(stored)
 }
@@ -253,6 +255,8 @@ pub(crate) fn writes(
             count(vendor.msme_status.as_str(), by);
         }
     }
+    let is_deleted = |vendor: &Vendor| i64::from(vendor.deleted_at.is_some());
+    count(counters::DELETED, is_deleted(after) - before.map_or(0, is_deleted));
     counts.retain(|(_, by)| *by != 0);
     Ok(Writes { writes, counts })
 }
@@ -449,6 +453,18 @@ pub(crate) fn from_item(item: Item) -> Result<Option<Vendor>, StoreError> {
 /// When the table cannot be read.
 pub async fn list_by_code(store: &Store, page: &PageRequest) -> Result<Page<Vendor>, StoreError> {
     let page = store.list::<VendorItem>(Listing::gsi1(keys::VENDORS), page).await?;
+    Ok(Page {
+        items: page.items.into_iter().map(Vendor::from).collect(),
+        next: page.next,
+    })
+}
+
+/// Lists deleted vendors, the last one deleted first.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn list_deleted(store: &Store, page: &PageRequest) -> Result<Page<Vendor>, StoreError> {
+    let page = store.list::<VendorItem>(Listing::gsi1(keys::DELETED_VENDORS).newest_first(), page).await?;
     Ok(Page {
         items: page.items.into_iter().map(Vendor::from).collect(),
         next: page.next,

@@ -18,6 +18,7 @@ mod sync;
 mod templates;
 mod test_send;
 mod vendor_master;
+mod vendor_status;
 mod vendors;
 mod verifications;
 mod webhooks;

@@ -419,6 +419,8 @@ async fn assert_shared(app: &TestApp, campaign: CampaignId, from: VendorId, to: 
             vendor_id: from,
             response_id: Some(response),
             campaign_id: Some(campaign),
+            rank: None,
+            known_until: None,
         };
         assert_eq!(
             (&entry.evidence, entry.status, entry.effective_from),

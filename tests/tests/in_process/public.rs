@@ -423,6 +423,39 @@ async fn who_is_not_registered_need_not_correct_hidden_fields() {
 }
 
 #[tokio::test]
+async fn what_a_vendor_declares_of_itself_is_on_its_record_from_then_on() {
+    let asked = Asked::start().await;
+    let path = asked.form_path().await;
+    asked.send(&path, &micro_but("udyam_number", "UDYAM-MH-26-7654321")).await.expect(200);
+    let vendor = store::vendors::get(asked.app.store(), asked.vendor).await.expect("it is there");
+    let profile = &vendor.profile;
+    assert_eq!(profile.udyam_number.as_ref().map(|udyam| udyam.as_str()), Some("UDYAM-MH-26-7654321"));
+    assert_eq!(profile.udyam_registration_date, Some(jiff::civil::date(2021, 7, 15)));
+    assert_eq!(profile.activity, Some(domain::declaration::Activity::Manufacturing));
+
+    // It is found by the new number and no longer by the old one, and the history says who changed it.
+    let manager = asked.app.as_role(domain::user::Role::CampaignManager).await;
+    for (query, found) in [("UDYAM-MH-26-7654321", 1), ("UDYAM-MH-12-0123456", 0)] {
+        let answer = manager.get(&vendors::list::ROUTE, &format!("/api/v1/vendors?q={query}")).await;
+        assert_eq!(answer.expect(200).json()["total"], found, "{query}");
+    }
+    let changes = manager.get(&vendors::history::ROUTE, &format!("/api/v1/vendors/{}/history", vendor.id)).await;
+    let change = changes.expect(200).json()["items"][0].clone();
+    assert!(change["by"].as_str().is_some_and(|by| by.starts_with("rsp_")), "{change}");
+    let fields: Vec<_> = change["fields"].as_array().expect("fields").iter().map(|field| field["field"].clone()).collect();
+    assert_eq!(
+        fields,
+        ["activity", "udyam_number", "udyam_registration_date", "msme_status", "status_history"],
+        "{change}"
+    );
+
+    // And so it counts where a payment is judged.
+    let verdict = format!("/api/v1/vendors/{}/payment-verdict?accepted_on=2026-10-01", vendor.id);
+    let verdict = manager.get(&vendors::verdict::ROUTE, &verdict).await.expect(200).json();
+    assert_eq!(verdict["applies"], "yes", "{verdict}");
+}
+
+#[tokio::test]
 async fn a_program_answers_in_json() {
     let asked = Asked::start().await;
     let path = asked.form_path().await;

@@ -106,9 +106,11 @@ async fn a_status_is_dated_and_the_past_stays_what_it_was() {
     manager.get(&status::ROUTE, &format!("{path}/status?on=31-03-2025")).await.expect(422);
 
     for (body, field) in [
+        (json!({ "status": "MSME Certified", "effective_from": "2025-04-01", "note": "a word" }), "status"),
+        (json!({ "status": "micro", "effective_from": "1925-04-01", "note": "a letter" }), "effective_from"),
         (
-            json!({ "status": "unknown", "effective_from": "2025-04-01", "note": "no idea" }),
-            "status",
+            json!({ "status": "micro", "effective_from": "2025-04-01", "note": "a letter", "certificate_sha256": "abc" }),
+            "certificate_sha256",
         ),
         (json!({ "status": "micro", "effective_from": "2025-04-01", "note": " " }), "note"),
         (
