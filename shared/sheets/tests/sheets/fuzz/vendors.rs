@@ -5,7 +5,7 @@ use domain::columns::{self, COLUMNS, Mapping, Recognition};
 use domain::identifiers::{EmailAddress, Gstin, IndianState, MobileNumber, Pan, Parsed, PinCode, Uam, Udyam};
 use domain::import::Accepted;
 use domain::repairs;
-use domain::vendor::{ParsedVendor, RawVendor, VendorProfile};
+use domain::vendor::{FieldError, ParsedVendor, RawVendor, VendorProfile};
 
 use super::TIME;
 
@@ -351,22 +351,37 @@ fn import_row() {
     check!(name = "import_row")
         .with_test_time(TIME)
         .with_max_len(60)
-        .for_each(|bytes: &[u8]| {
-            let [settings, rest @ ..] = bytes else { return };
-            let (headers, cells) = row(rest);
-            let found = columns::recognise(&headers);
-            let accepted = Accepted {
-                all: settings % 2 == 1,
-                ..Accepted::default()
-            };
-            let Some(raw) = vendor_of(&found, &headers, &cells, &accepted) else {
-                return;
-            };
-            match ParsedVendor::parse(raw) {
-                Err(errors) => assert!(errors.iter().all(|error| !error.code.is_empty() && !error.message.is_empty()) && !errors.is_empty()),
-                Ok(vendor) => is_stored_and_read(&vendor.profile),
+        .for_each(|bytes: &[u8]| match vendor(bytes) {
+            None => {}
+            Some(Err(errors)) => {
+                assert!(!errors.is_empty());
+                assert!(errors.iter().all(|error| !error.code.is_empty() && !error.message.is_empty()));
             }
+            Some(Ok(vendor)) => is_stored_and_read(&vendor.profile),
         });
+}
+
+/// The seeds reach what the target is for, or it would assert nothing.
+#[test]
+fn seeds_of_rows_are_accepted_and_refused() {
+    let sound = vendor(include_bytes!("__fuzz__/import_row/corpus/sound")).unwrap().unwrap();
+    assert!(sound.profile.pan_number.is_some() && sound.profile.udyam_number.is_some() && sound.claim.is_some());
+    let repaired = vendor(include_bytes!("__fuzz__/import_row/corpus/repaired")).unwrap().unwrap();
+    assert_eq!(repaired.profile.phone_numbers[0].as_str(), "+919876543210");
+    assert!(vendor(include_bytes!("__fuzz__/import_row/corpus/refused")).unwrap().is_err());
+}
+
+/// The vendor of a row that the bytes stand for; none if the file cannot be imported or the row is left out.
+fn vendor(bytes: &[u8]) -> Option<Result<ParsedVendor, Vec<FieldError>>> {
+    let (settings, rest) = bytes.split_first()?;
+    let (headers, cells) = row(rest);
+    let found = columns::recognise(&headers);
+    let accepted = Accepted {
+        all: settings % 2 == 1,
+        ..Accepted::default()
+    };
+    let raw = said_by(&found, &headers, &cells, &accepted)?;
+    Some(ParsedVendor::parse(raw))
 }
 
 /// A code and a name, so that there can be a vendor, then a header and a cell for every four bytes.
@@ -383,7 +398,7 @@ fn row(bytes: &[u8]) -> (Vec<&'static str>, Vec<String>) {
 }
 
 /// What the row says, repaired as an import repairs it; none if the file cannot be imported or the row is left out.
-fn vendor_of(found: &Recognition, headers: &[&str], cells: &[String], accepted: &Accepted) -> Option<RawVendor> {
+fn said_by(found: &Recognition, headers: &[&str], cells: &[String], accepted: &Accepted) -> Option<RawVendor> {
     let plan = found.mapping.plan(headers).ok()?;
     plan.check_width(cells.len()).ok()?;
     if !plan.is_supplier(cells) {
