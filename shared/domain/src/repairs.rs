@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::columns::Dialect;
-use crate::identifiers::{EmailAddress, Gstin, MobileNumber, Pan, PinCode, Udyam, is_invisible};
+use crate::identifiers::{EmailAddress, Gstin, MobileError, MobileNumber, Pan, PinCode, Udyam, is_invisible};
 use crate::vendor::text::{rupees_to_paise, yes_or_no};
 
 /// A proposal for one cell.
@@ -158,7 +158,9 @@ fn cleaned(text: &str) -> (String, Option<Idea>) {
     } else {
         visible.trim().to_owned()
     };
-    if let Some(rest) = line.strip_prefix('\'').filter(|rest| !rest.is_empty() && !rest.contains('\'')) {
+    // What stands behind the apostrophe is trimmed, too, or it would need a repair of its own.
+    let rest = line.strip_prefix('\'').map(str::trim);
+    if let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.contains('\'')) {
         let found = idea(rest, RepairCode::Apostrophe, true, "an apostrophe told Excel to take this for text");
         return (rest.to_owned(), found);
     }
@@ -230,17 +232,9 @@ fn phone(text: &str) -> Option<Idea> {
     if parts.iter().all(|part| is_mobile(part)) {
         return None;
     }
-    // `+91-9876543210`, subtracted.
-    let computed = |part: &str| -> Option<String> {
-        let digits = part.strip_prefix(['-', '\u{2212}', '\u{2013}'])?;
-        let digits = digits.strip_suffix(".0").unwrap_or(digits);
-        let number = digits.parse::<u64>().ok().filter(|_| digits.len() == 10)? + 91;
-        let number = format!("+91{number}");
-        is_mobile(&number).then_some(number)
-    };
-    if is_one && let Some(number) = computed(text) {
+    if is_one && let Err(MobileError::Subtraction { proposed }) = MobileNumber::parse(parts[0]) {
         let message = "Excel took +91-… for a subtraction and kept the result";
-        return idea(number, RepairCode::PhoneSubtraction, false, message);
+        return idea(proposed.as_str(), RepairCode::PhoneSubtraction, false, message);
     }
     // `9876543210/11`: the second is 9876543211.
     let mut numbers: Vec<String> = Vec::new();
@@ -402,8 +396,13 @@ fn udyam(text: &str) -> Option<Idea> {
     let exchanged = by_position(&joined, "llddddddddd")?;
     let number = Udyam::parse(&format!("UDYAM{exchanged}")).ok()?.into_value();
     let is_exchanged = exchanged != joined;
-    let digits: String = parts.concat();
-    let certain = has_prefix && !is_exchanged && digits.len() == 11;
+    // With a group too short or too long, it is not known which digits are whose.
+    let mut end = 0;
+    let is_grouped = parts.iter().all(|part| {
+        end += part.len();
+        matches!(end, 2 | 4 | 11)
+    });
+    let certain = has_prefix && !is_exchanged && is_grouped;
     let (code, message) = if is_exchanged {
         (RepairCode::LookAlike, LOOK_ALIKE)
     } else {
@@ -659,6 +658,8 @@ mod tests {
         use RepairCode::{Apostrophe, InvisibleCharacters, PhoneAbbreviated, PhoneSeveral, PhoneSubtraction};
         check("phone_number", "-9876543119", Some(("+919876543210", PhoneSubtraction, false)));
         check("phone_number", "-9876543119.0", Some(("+919876543210", PhoneSubtraction, false)));
+        check("phone_number", "(9876543119)", Some(("+919876543210", PhoneSubtraction, false)));
+        check("phone_number", "'-9876543119", Some(("+919876543210", PhoneSubtraction, false)));
         for as_it_is in [
             "9.87654E+09",
             "9876543210",
@@ -723,6 +724,10 @@ mod tests {
         check("pin_code", "560 001", None);
         check("pin_code", "1.0", None);
         check("vendor_code", "1001.0", Some(("1001", DecimalZero, false)));
+        check("vendor_code", "' 5.0", Some(("5", DecimalZero, false)));
+        check("udyam_registration_date", "' 44291", Some(("2021-04-05", RepairCode::DateSerial, true)));
+        check("city", "' Pune", Some(("Pune", RepairCode::Apostrophe, true)));
+        check("city", "' ", None);
         check("vendor_code", "V-1.0", None);
         check("vendor_code", "1.0E+12", None);
         check("year_established", "1998.0", Some(("1998", DecimalZero, true)));
@@ -750,6 +755,10 @@ mod tests {
         check("udyam_number", "UDYAM KR 03 0012345", None);
         check("udyam_number", "UDYAM/KR/03/0012345", Some(("UDYAM-KR-03-0012345", Separators, true)));
         check("udyam_number", "UDYAM-KR-3-12345", Some(("UDYAM-KR-03-0012345", Separators, false)));
+        check("udyam_number", "UDYAM.KR03.0012345", Some(("UDYAM-KR-03-0012345", Separators, true)));
+        check("udyam_number", "UDYAM-KR-0-30012345", Some(("UDYAM-KR-03-0012345", Separators, false)));
+        check("udyam_number", "UDYAM-KR03-001-2345", Some(("UDYAM-KR-03-0012345", Separators, false)));
+        check("udyam_number", "U-DYAMKR-030012345", None);
         check("udyam_number", "KR-03-0012345", Some(("UDYAM-KR-03-0012345", Separators, false)));
         check("udyam_number", "UDYAM-KR-O3-0012345", Some(("UDYAM-KR-03-0012345", LookAlike, false)));
         check("udyam_number", "KR03B0012345", None);
@@ -800,6 +809,10 @@ mod tests {
             "9876543210/11",
             "Y",
             "'x",
+            "' 5.0",
+            "' 44291",
+            "(9876543119)",
+            "UDYAM-KR-0-30012345",
             "UDYAM/KR/03/0012345",
         ];
         for column in &crate::columns::COLUMNS {

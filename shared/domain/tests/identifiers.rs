@@ -2,9 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use domain::identifiers::{
-    EmailAddress, EmailError, Gstin, GstinForm, IndianState, MobileError, MobileNumber, Pan, PanError, PinCode, StateError, Uam, Udyam, UdyamError,
-    Warning,
+    EmailAddress, EmailError, Gstin, GstinError, GstinForm, IndianState, MobileError, MobileNumber, Pan, PanError, PinCode, PinError, StateError,
+    Uam, Udyam, UdyamError, Warning,
 };
+use domain::vendor::{ParsedVendor, RawVendor};
 use proptest::prelude::*;
 
 fn rows(csv: &str) -> Vec<csv::StringRecord> {
@@ -29,7 +30,8 @@ fn every_published_vector_agrees() {
     assert_eq!(verdicts.len(), 41);
     for (row, verdict) in rows(vectors).iter().zip(&verdicts) {
         assert_eq!((&row[0], &row[1], &row[2]), (&verdict[0], &verdict[1], &verdict[2]), "{verdict:?}");
-        assert_eq!(&verdict[2] == "valid", verdict[3].is_empty(), "{verdict:?}");
+        let expected_detail = if &row[0] == "gstin" && &row[2] == "valid" { "normal" } else { "" };
+        assert_eq!(&verdict[2] == "valid", &verdict[3] == expected_detail, "{verdict:?}");
     }
 }
 
@@ -40,25 +42,25 @@ fn every_kind_is_judged_with_its_reason() {
         let rows = judged(row);
         assert_eq!(rows.len(), 1);
         assert_eq!(&rows[0][2], verdict, "{rows:?}");
-        assert!(rows[0][3].contains(detail) && (verdict != "valid" || rows[0][3].is_empty()), "{rows:?}");
+        assert!(rows[0][3].contains(detail) && (verdict != "valid" || &rows[0][3] == detail), "{rows:?}");
     }
-    check("gstin, 27-aapfu 0939f1zv", "valid", "");
+    check("gstin, 27-aapfu 0939f1zv", "valid", "normal");
     check("gstin,27AAPFU0939F1ZO,extra,\"cells, quoted\"", "invalid", "expected V");
-    for body in [
-        "27AAPFU0939F1C",
-        "27MUMA12345B1D",
-        "0717USA00157UN",
-        "9917SGP29001OS",
-        "0717ESP00001NR",
-        "27AAPFU0939F12",
-        "27AAPFU0939F1J",
+    for (body, form) in [
+        ("27AAPFU0939F1C", "tcs"),
+        ("27MUMA12345B1D", "tds"),
+        ("0717USA00157UN", "uin"),
+        ("9917SGP29001OS", "oidar"),
+        ("0717ESP00001NR", "nrtp"),
+        ("27AAPFU0939F12", "normal"),
+        ("27AAPFU0939F1J", "normal"),
     ] {
         let text = with_check_character(body);
         check(&format!("gstin,{text}"), "invalid", "14th character");
-        check(&format!("gstin_any_form,{text}"), "valid", "");
+        check(&format!("gstin_any_form,{text}"), "valid", form);
     }
-    check("gstin_any_form,27AAPFU0939F1ZV", "valid", "");
-    check("gstin_any_form,27AAPFU0939F1AA", "valid", "");
+    check("gstin_any_form,27AAPFU0939F1ZV", "valid", "normal");
+    check("gstin_any_form,27AAPFU0939F1AA", "valid", "normal");
     check("gstin_any_form,27AAPFU0939F1KV", "invalid", "14th character is K");
     check("gstin_any_form,27AAPFU0939F1ZO", "invalid", "expected V");
     // Well-known examples that are no GSTINs.
@@ -74,9 +76,13 @@ fn every_kind_is_judged_with_its_reason() {
     );
     check("gstin,88AAPFU0939F1Z0", "invalid", "transporter");
     let other = Gstin::check_character("88AAPFU0939F1Z").unwrap();
-    check(&format!("gstin_any_form,88AAPFU0939F1Z{other}"), "valid", "");
+    check(&format!("gstin_any_form,88AAPFU0939F1Z{other}"), "valid", "transporter");
     let wrong = if other == '0' { '1' } else { '0' };
-    check(&format!("gstin_any_form,88AAPFU0939F1Z{wrong}"), "warn", "transporter");
+    check(
+        &format!("gstin_any_form,88AAPFU0939F1Z{wrong}"),
+        "warn",
+        "gstin_transporter_check_character: ",
+    );
     check("gstin_normalise, 27-aapfu 0939f1zv ", "27AAPFU0939F1ZV", "");
     check("gstin_normalise,47aad-cb 2230M2Z", "47AADCB2230M2Z", "");
     check("gstin_normalise,", "", "");
@@ -92,13 +98,69 @@ fn every_kind_is_judged_with_its_reason() {
     check("mobile,9198765432", "valid", "");
     check("mobile,9.87654E+09", "invalid", "shortened");
     check("mobile,-9876543119", "invalid", "+919876543210");
-    check("mobile,8888888888", "warn", "placeholder");
+    check("mobile,8888888888", "valid", "");
+    check("mobile_strict10,8888888888", "valid", "");
     check("mobile_strict10,+919876543210", "invalid", "digits only");
     check("mobile_strict10,919876543210", "invalid", "12");
     check("pin,400 001", "valid", "");
-    check("aadhaar,1", "invalid", "unknown kind");
+    check("aadhaar,1", "invalid", "unknown_kind: the kinds are gstin,");
     check("pan", "invalid", "empty");
+}
+
+#[test]
+fn a_detail_begins_with_the_stable_code() {
+    #[track_caller]
+    fn check(row: &str, detail: &str) {
+        assert_eq!(&judged(row)[0][3], detail);
+    }
+    check(
+        "udyam,MH26A0012345",
+        "expired_uam: this is an old Udyog Aadhaar number, which has lapsed: ask the vendor for the Udyam number",
+    );
+    check(
+        "udyam,UDYAM-XX-00-0000001",
+        "udyam_state_unknown: the two letters after UDYAM are no known state: compare the number with the certificate; \
+         udyam_district_zero: district 00 appears in sample numbers only: compare the number with the certificate",
+    );
+    check(
+        "gstin,27AAPFU0939F1ZO",
+        "gstin_check_character: check character is O, expected V: one character was mistyped",
+    );
+    check(
+        "pin,012345",
+        "pin_leading_zero: a PIN code does not begin with 0: correct the first digit",
+    );
+    check(
+        "mobile,",
+        "phone_empty: the phone number is empty: enter a mobile number or leave the field out",
+    );
+    check(
+        "uam,MH26A0012345",
+        "expired_uam: an Udyog Aadhaar number, which has lapsed: ask the vendor for its Udyam number",
+    );
+}
+
+#[test]
+fn files_are_judged_however_they_are_written() {
     assert_eq!(judged("kind,value\n"), Vec::<csv::StringRecord>::new());
+    assert_eq!(&judged("PIN,400001\nPan_,1\n GSTIN_Any_Form ,27AAPFU0939F1ZV\n")[2][3], "normal");
+    // Line ends of every system, and lines with nothing in them.
+    for file in [
+        "pin,400001\r\n\r\npan,AAPFU0939F\r\n",
+        "pin,400001\n\n\npan,AAPFU0939F",
+        "\r\npin,400001\rpan,AAPFU0939F\r",
+        "\u{feff}pin,400001\npan,AAPFU0939F\n",
+        "\u{feff}KIND,VALUE\r\npin,400001\r\npan,AAPFU0939F\r\n",
+    ] {
+        let verdicts: Vec<_> = judged(file).iter().map(|row| row[2].to_owned()).collect();
+        assert_eq!(verdicts, ["valid", "valid"], "{file:?}");
+    }
+    let mut output = Vec::new();
+    example::judge_rows(&b"pan,AAPFU\xff0939F\nmobile,98765\xa043210\npin,400001\n"[..], &mut output).unwrap();
+    let rows = rows(std::str::from_utf8(&output).unwrap());
+    let verdicts: Vec<_> = rows.iter().map(|row| &row[2]).collect();
+    assert_eq!(verdicts[0], "invalid");
+    assert_eq!(verdicts[2], "valid");
     assert_eq!(&judged("\u{feff}value,note,kind\n400001,x,pin\n")[0][2], "valid");
     assert_eq!(
         &judged("pin,\"a \"\"quoted\"\", value\nof two lines\"\n")[0][1],
@@ -115,8 +177,49 @@ fn what_is_shown_hides_what_identifies() {
     assert_eq!(Uam::parse("MH26A0012345").unwrap().value.masked(), "MH26AXXXX345");
     assert_eq!(MobileNumber::parse("9876543210").unwrap().value.masked(), "+91XXXXXX3210");
     assert_eq!(PinCode::parse("411001").unwrap().masked(), "411XXX");
-    assert_eq!(EmailAddress::parse("ravi@Zorvani.example").unwrap().masked(), "r***@zorvani.example");
+    assert_eq!(
+        format!("{:?}", Udyam::parse("UDYAM-MH-26-0012345").unwrap().value),
+        "Udyam(UDYAM-MH-26-XXXX345)"
+    );
+    assert_eq!(format!("{:?}", Uam::parse("MH26A0012345").unwrap().value), "Uam(MH26AXXXX345)");
+    assert_eq!(format!("{:?}", PinCode::parse("411001").unwrap()), "PinCode(411XXX)");
 }
+
+#[test]
+fn of_an_e_mail_address_the_first_letter_and_the_domain_are_shown() {
+    for (address, masked) in [
+        ("ravi@Zorvani.example", "r***@zorvani.example"),
+        ("Ravi.Kumar+GST@mail.zorvani.example", "R***@mail.zorvani.example"),
+        ("a@kaveri.example", "a***@kaveri.example"),
+        ("_x@kaveri.example", "_***@kaveri.example"),
+        ("9876543210@kaveri.example", "9***@kaveri.example"),
+    ] {
+        let address = EmailAddress::parse(address).unwrap();
+        assert_eq!(address.masked(), masked);
+        assert_eq!(format!("{address:?}"), format!("EmailAddress({masked})"));
+    }
+}
+
+#[test]
+fn every_form_of_gstin_is_masked() {
+    for body in GSTIN_BODIES {
+        let gstin = Gstin::parse(&with_check_character(body)).unwrap().value;
+        let masked = gstin.masked();
+        assert_eq!(masked, format!("{}XXXX{}X", &body[..7], &body[11..]));
+        assert_eq!(format!("{gstin:?}"), format!("Gstin({masked})"));
+    }
+}
+
+/// One of every form.
+const GSTIN_BODIES: [&str; 7] = [
+    "27AAPFU0939F1Z",
+    "27AAPFU0939F1C",
+    "27MUMA12345B1D",
+    "0717USA00157UN",
+    "9917SGP29001OS",
+    "0717ESP00001NR",
+    "88AAPFU0939F1Z",
+];
 
 #[test]
 fn states_agree_with_the_tables() {
@@ -141,6 +244,14 @@ fn states_agree_with_the_tables() {
         let state = IndianState::from_udyam_letters(&row[0]).unwrap();
         let words = row[1].split(['(', '-']).next().unwrap().trim();
         assert_eq!(IndianState::parse(words).unwrap_or(state), state, "{row:?}");
+        let parsed = Udyam::parse(&format!("UDYAM-{}-03-0012345", &row[0])).unwrap();
+        assert_eq!(parsed.value.state(), Some(state), "{row:?}");
+        let warnings: &[Warning] = match (&row[0], &row[2]) {
+            ("KA", "warn") => &[Warning::DoubtfulUdyamState { expected: "KR" }],
+            ("TG", "warn") => &[Warning::DoubtfulUdyamState { expected: "TS" }],
+            _ => &[],
+        };
+        assert_eq!(parsed.warnings, warnings, "{row:?}");
     }
 }
 
@@ -161,6 +272,17 @@ fn states_are_found_under_the_names_people_use() {
     check("KA", "Karnataka");
     check("NCT of Delhi", "Delhi");
     check("Dadra & Nagar Haveli", "Dadra and Nagar Haveli and Daman and Diu");
+    check("28-Andhra Pradesh", "Andhra Pradesh");
+    check("25 Daman and Diu", "Dadra and Nagar Haveli and Daman and Diu");
+    check("560001 Karnataka", "Karnataka");
+
+    let contradiction = IndianState::parse("27-Gujarat").unwrap_err();
+    assert_eq!(contradiction.code(), "state_contradiction");
+    assert_eq!(
+        contradiction.to_string(),
+        "code 27 is Maharashtra, not Gujarat: correct whichever of the two is wrong"
+    );
+    assert_eq!(IndianState::parse("7 KA").unwrap_err().code(), "state_contradiction");
 
     let misspelt = IndianState::parse("Karnatka").unwrap_err();
     assert_eq!(misspelt.to_string(), "no state is spelt like this: did you mean Karnataka?");
@@ -214,6 +336,36 @@ fn gstins_are_cleaned_and_doubts_are_told() {
 }
 
 #[test]
+fn a_transporter_id_may_have_any_form_that_is_built_around_a_pan_or_tan() {
+    for body in ["88AAPFU0939F1Z", "88AAPFU0939F1C", "88AAPFU0939F1D", "88MUMA12345B1D", "88AAPXU0000F12"] {
+        let text = with_check_character(body);
+        let parsed = Gstin::parse(&text).unwrap();
+        assert_eq!((parsed.value.form(), parsed.warnings), (GstinForm::Transporter, vec![]), "{text}");
+        assert_eq!((parsed.value.pan(), parsed.value.form().as_str()), (None, "transporter"));
+        assert_eq!(Gstin::parse_ordinary(&text).unwrap_err().code(), "gstin_transporter");
+        let other = if text.ends_with('0') { '1' } else { '0' };
+        let parsed = Gstin::parse(&format!("{body}{other}")).unwrap();
+        assert_eq!(parsed.warnings, [Warning::TransporterCheckCharacter], "{body}");
+    }
+    for body in ["8817USA00157UN", "8817ESP00001NR"] {
+        assert_eq!(Gstin::parse(&with_check_character(body)).unwrap_err().code(), "gstin_state");
+    }
+}
+
+#[test]
+fn of_a_hundred_prefixes_those_of_the_states_are_taken_and_97_and_99() {
+    for code in 0..=99_u8 {
+        let parsed = Gstin::parse(&with_check_character(&format!("{code:02}AAPFU0939F1Z")));
+        match code {
+            1..=38 | 97 | 99 => assert_eq!(parsed.unwrap().value.form(), GstinForm::Normal),
+            88 => assert_eq!(parsed.unwrap().value.form(), GstinForm::Transporter),
+            // 00, 39 and 98 among them.
+            _ => assert_eq!(parsed.unwrap_err(), GstinError::State { found: code }),
+        }
+    }
+}
+
+#[test]
 fn a_refused_gstin_says_why() {
     #[track_caller]
     fn check(text: &str, code: &str) {
@@ -246,6 +398,14 @@ fn pans_are_checked_by_holder_and_serial() {
     assert_eq!(Pan::parse("AAPFU0000F"), Err(PanError::SerialZero));
     assert_eq!(Pan::parse("AAPFU0939FF"), Err(PanError::Length { found: 11 }));
     assert_eq!(Pan::parse("ÄAPFU0939F"), Err(PanError::Shape));
+    for holder in 'A'..='Z' {
+        let parsed = Pan::parse(&format!("AAA{holder}A1234A"));
+        match holder {
+            'A' | 'B' | 'C' | 'F' | 'G' | 'H' | 'J' | 'L' | 'P' | 'T' => assert_eq!(parsed.unwrap().warnings, []),
+            'K' => assert_eq!(parsed.unwrap().warnings, [Warning::LegacyPanHolder]),
+            found => assert_eq!(parsed, Err(PanError::Holder { found })),
+        }
+    }
 }
 
 #[test]
@@ -270,6 +430,35 @@ fn udyam_numbers_are_brought_into_one_form() {
     check("MH26A0012345", Err(UdyamError::ExpiredUam));
     check("UDYAM-MH-26-12345", Err(UdyamError::Shape));
     check("-", Err(UdyamError::Empty));
+    let without_warnings = Ok(("UDYAM-MH-26-0012345", &[][..]));
+    check("UDYAM-MH26-0012345", without_warnings);
+    check("UDYAM MH-26 - 0012345", without_warnings);
+    check("UDYAM--MH \u{2013} - 26--001 23 45", without_warnings);
+    check("u d y a m mh26 0012345", without_warnings);
+    for misgrouped in [
+        "UDYAM-MH-2-60012345",
+        "UDYAM-MH26-001-2345",
+        "U-DYAMMH-260012345",
+        "-UDYAM-MH-26-0012345",
+        "UDYAM-MH-26-0012345-",
+        "UDYAM-M-H-26-0012345",
+    ] {
+        check(misgrouped, Err(UdyamError::Shape));
+    }
+    check("MH-26-A-0012345", Err(UdyamError::ExpiredUam));
+}
+
+#[test]
+fn a_hyphen_of_a_pin_code_stands_in_its_middle() {
+    for text in ["400001", "400 001", "400-001", "400 \u{2013} 001", " 4 0 0 0 0 1 ", "400\u{a0}001"] {
+        assert_eq!(PinCode::parse(text).unwrap().as_str(), "400001", "{text:?}");
+    }
+    for text in ["-400001", "4-0-0-0-0-1", "40-0001", "400--001", "400001-", "400-00-1"] {
+        assert_eq!(PinCode::parse(text), Err(PinError::Character { found: '-' }), "{text:?}");
+    }
+    assert_eq!(PinCode::parse("040001"), Err(PinError::LeadingZero));
+    assert_eq!(PinCode::parse("400-01"), Err(PinError::Length { found: 5 }));
+    assert_eq!(PinCode::parse("\u{200b} "), Err(PinError::Empty));
 }
 
 #[test]
@@ -293,12 +482,47 @@ fn mobile_numbers_lose_prefixes_and_punctuation() {
         "'9876543210",
         "9876543210.0",
         "\u{feff}98765\u{a0}43210",
+        "+919876543210.0",
+        "09876543210.0",
+        "919876543210.0",
+        "+91-98765-43210.0",
+        "+0091 98765 43210",
+        "+91 098765 43210",
+        "\u{2019}9876543210",
+        "=\"+919876543210\"",
+        "\u{ff0b}91 98765 43210",
+        "[98765] 43210",
+        "{98765}_43210~",
+        "\u{201c}98765 43210\u{201d}",
+        "\u{260e} 98765:43210 *",
+        "<+91>98765|43210",
     ] {
         check(text, "+919876543210");
     }
     check("9198765432", "+919198765432");
     check("09198765432", "+919198765432");
-    assert_eq!(MobileNumber::parse("9999999999").unwrap().warnings, [Warning::RepeatedDigit]);
+    // Before the last digit, a dot is punctuation.
+    check("98765-4321.0", "+919876543210");
+    check("(9999999950)", "+919999999950");
+}
+
+#[test]
+fn a_number_of_one_digit_is_valid_and_the_vendor_is_asked_about_it() {
+    for number in [MobileNumber::parse("9999999999"), MobileNumber::parse_strict10("9999999999")] {
+        let number = number.unwrap();
+        assert!(number.value.is_repeated_digit() && number.warnings.is_empty());
+    }
+    assert!(!MobileNumber::parse("9999999998").unwrap().value.is_repeated_digit());
+    let raw = RawVendor {
+        vendor_code: Some("V-1".to_owned()),
+        company_name: Some("Kaveri Test Castings LLP".to_owned()),
+        phone_numbers: vec!["9999999999, 9876543210; +91 99999 99999".to_owned()],
+        ..RawVendor::default()
+    };
+    let vendor = ParsedVendor::parse(raw).unwrap();
+    let warnings: Vec<_> = vendor.warnings.iter().map(|warning| (warning.field, warning.code)).collect();
+    assert_eq!(vendor.profile.phone_numbers.len(), 2);
+    assert_eq!(warnings, [("phone_number", "phone_repeated_digit")]);
 }
 
 #[test]
@@ -316,7 +540,44 @@ fn a_refused_mobile_number_says_why() {
     check("0987654321", "phone_length");
     check("98765 4321O", "phone_character");
     check("", "phone_empty");
+    check("()", "phone_empty");
+    for scientific in [
+        "+9.19877E+11",
+        "-9.87654E+09",
+        "'9.87654E+09",
+        "\u{2019}-9.87654e+9",
+        "(9.87654E+09)",
+        "=\"9.87654E+09\"",
+    ] {
+        check(scientific, "phone_scientific_notation");
+    }
+    check("9109876543210", "phone_length");
+    check("91987654321", "phone_length");
+    check("9198765432109", "phone_length");
+    check("9876543210/11", "phone_character");
+    check("9876543210, 9876543211", "phone_character");
+    check("98765.43210.5", "phone_length");
+    // Digits of other scripts would have to be guessed at by whoever reads the number next.
+    for digits in ["९८७६५४३२१०", "９８７６５４３２１０", "987654321\u{2460}"] {
+        check(digits, "phone_character");
+    }
+    assert_eq!(
+        MobileNumber::parse("९८७६५४३२१०").unwrap_err().to_string(),
+        "`९` cannot be part of a phone number: enter digits only, 0 to 9"
+    );
     let subtracted = MobileNumber::parse("-9876543119").unwrap_err();
+    for as_well in [
+        "-9876543119.0",
+        "'-9876543119",
+        "\u{2018}-9876543119",
+        "(9876543119)",
+        "(9876543119.0)",
+        "\u{2212}9876543119",
+        "\u{ff0d}9876543119",
+        "=\"-9876543119\"",
+    ] {
+        assert_eq!(MobileNumber::parse(as_well).as_ref(), Err(&subtracted), "{as_well}");
+    }
     let proposed = MobileNumber::parse("9876543210").unwrap().value;
     assert!(subtracted.to_string().contains("+919876543210"));
     assert_eq!(subtracted, MobileError::Subtraction { proposed });
@@ -348,37 +609,84 @@ fn email_addresses_are_those_a_provider_accepts() {
     refused(&format!("r@{}example", "zorvani.".repeat(40)), EmailError::Length);
 }
 
+fn state() -> impl Strategy<Value = String> {
+    prop_oneof![1u8..=38, Just(97), Just(99)].prop_map(|code| format!("{code:02}"))
+}
+
+fn pan() -> impl Strategy<Value = String> {
+    ("[A-Z]{3}[ABCFGHJLPT][A-Z]", 1u16..=9999, "[A-Z]").prop_map(|(a, n, z)| format!("{a}{n:04}{z}"))
+}
+
+/// The first fourteen characters of an ordinary registration.
 fn gstin_body() -> impl Strategy<Value = String> {
-    let state = (1u8..=38).prop_map(|code| format!("{code:02}"));
-    let pan = ("[A-Z]{3}[ABCFGHJLPT][A-Z]", 1u16..=9999, "[A-Z]").prop_map(|(a, n, z)| format!("{a}{n:04}{z}"));
-    (state, pan, "[1-9A-Z]").prop_map(|(state, pan, ordinal)| format!("{state}{pan}{ordinal}Z"))
+    (state(), pan(), "[1-9A-Z]Z").prop_map(|(state, pan, end)| format!("{state}{pan}{end}"))
+}
+
+/// The first fourteen characters of every form, with the form, but for transporters.
+fn body_of_any_form() -> impl Strategy<Value = (String, GstinForm)> {
+    let with_state = |rest: &'static str| (state(), rest).prop_map(|(state, rest)| format!("{state}{rest}"));
+    prop_oneof![
+        (state(), pan(), "[1-9A-Z][Z1-9ABE-J]").prop_map(|(state, pan, end)| (format!("{state}{pan}{end}"), GstinForm::Normal)),
+        (state(), pan(), "[1-9A-Z]C").prop_map(|(state, pan, end)| (format!("{state}{pan}{end}"), GstinForm::Tcs)),
+        with_state("[A-Z]{4}[A-Z0-9][0-9]{4}[A-Z][1-9A-Z]D").prop_map(|body| (body, GstinForm::Tds)),
+        with_state("[0-9]{2}[A-Z]{3}[0-9]{5}[UO]N").prop_map(|body| (body, GstinForm::Uin)),
+        "99[0-9]{2}[A-Z]{3}[0-9]{5}OS".prop_map(|body| (body, GstinForm::Oidar)),
+        with_state("[0-9]{2}[A-Z]{3}[0-9]{5}NR").prop_map(|body| (body, GstinForm::Nrtp)),
+    ]
+}
+
+fn transporter_body() -> impl Strategy<Value = String> {
+    prop_oneof!["88[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z][Z1-9A-J]", "88[A-Z]{4}[A-Z0-9][0-9]{4}[A-Z][1-9A-Z]D"]
+}
+
+/// `text` with another character at a place; none if it is the same.
+fn mistyped(text: &str, position: usize, typed: &str) -> Option<String> {
+    let mut mistyped = text.to_owned();
+    mistyped.replace_range(position..=position, typed);
+    (mistyped != text).then_some(mistyped)
 }
 
 proptest! {
     #[test]
-    fn a_gstin_with_its_check_character_parses(body in gstin_body()) {
+    fn a_gstin_with_its_check_character_parses((body, form) in body_of_any_form()) {
         let text = with_check_character(&body);
         let gstin = Gstin::parse(&text.to_lowercase()).unwrap().value;
         prop_assert_eq!(gstin.as_str(), &text);
-        let pan = gstin.pan().unwrap();
-        prop_assert_eq!(pan.as_str(), &body[2..12]);
+        prop_assert_eq!(gstin.form(), form);
+        let pan = matches!(form, GstinForm::Normal | GstinForm::Tcs).then(|| body[2..12].to_owned());
+        prop_assert_eq!(gstin.pan().map(String::from), pan);
+        prop_assert_eq!(Gstin::parse_ordinary(&text).is_ok(), form == GstinForm::Normal && body.ends_with('Z'));
     }
 
     /// The checksum sees every change (see [`Gstin`]), with one loophole beside it: a first digit mistyped as 8 turns state 08, 18,
     /// 28 or 38 into prefix 88, a transporter id, where a check character that does not match only warns.
     #[test]
-    fn a_mistyped_character_is_caught(body in gstin_body(), position in 0usize..15, typed in "[0-9A-Z]") {
-        let text = with_check_character(&body);
-        let mut mistyped = text.clone();
-        mistyped.replace_range(position..=position, &typed);
-        prop_assume!(mistyped != text);
+    fn a_mistyped_character_is_caught((body, _) in body_of_any_form(), position in 0usize..15, typed in "[0-9A-Z]") {
+        let Some(mistyped) = mistyped(&with_check_character(&body), position, &typed) else { return Ok(()) };
         prop_assert!(Gstin::parse_ordinary(&mistyped).is_err());
-        match Gstin::parse(&mistyped) {
-            Err(_) => {}
-            Ok(parsed) => {
-                prop_assert_eq!(parsed.value.form(), GstinForm::Transporter);
-                prop_assert!(parsed.warnings.contains(&Warning::TransporterCheckCharacter));
-            }
+        if let Ok(parsed) = Gstin::parse(&mistyped) {
+            prop_assert_eq!((position, &*typed, &body[1..2]), (0, "8", "8"));
+            prop_assert_eq!(parsed.value.form(), GstinForm::Transporter);
+            prop_assert_eq!(parsed.warnings, [Warning::TransporterCheckCharacter]);
+        }
+    }
+
+    /// The exception: the register issues transporter ids whose check character does not match, so that a change which keeps
+    /// prefix and shape is only warned of.
+    #[test]
+    fn a_mistyped_character_of_a_transporter_id_is_refused_or_warned_of(
+        body in transporter_body(),
+        position in 0usize..15,
+        typed in "[0-9A-Z]",
+    ) {
+        let text = with_check_character(&body);
+        prop_assert_eq!(Gstin::parse(&text).unwrap().warnings, []);
+        let Some(mistyped) = mistyped(&text, position, &typed) else { return Ok(()) };
+        prop_assert!(Gstin::parse_ordinary(&mistyped).is_err());
+        if let Ok(parsed) = Gstin::parse(&mistyped) {
+            prop_assert!(position >= 2);
+            prop_assert_eq!(parsed.value.form(), GstinForm::Transporter);
+            prop_assert_eq!(parsed.warnings, [Warning::TransporterCheckCharacter]);
         }
     }
 
@@ -405,7 +713,16 @@ proptest! {
     #[test]
     fn a_mobile_number_survives_its_own_spellings(national in 6_000_000_000u64..=9_999_999_999) {
         let expected = format!("+91{national}");
-        for text in [format!("{national}"), format!("0{national}"), format!("91{national}"), format!("+91-{national}"), format!("0091 {national}")] {
+        for text in [
+            format!("{national}"),
+            format!("0{national}"),
+            format!("91{national}"),
+            format!("+91-{national}"),
+            format!("0091 {national}"),
+            format!("+91{national}.0"),
+            format!("'0{national}"),
+            format!("+91 0{national}"),
+        ] {
             let number = MobileNumber::parse(&text).unwrap().value;
             prop_assert_eq!(number.as_str(), &expected);
         }
@@ -437,7 +754,8 @@ proptest! {
 
 fn sample() -> impl Strategy<Value = String> {
     prop_oneof![
-        gstin_body().prop_map(|body| with_check_character(&body)),
+        body_of_any_form().prop_map(|(body, _)| with_check_character(&body)),
+        transporter_body().prop_map(|body| with_check_character(&body)),
         "[A-Z]{3}[PCHFATBLJGK][A-Z][0-9]{4}[A-Z]",
         "UDYAM-[A-Z]{2}-[0-9]{2}-[0-9]{7}",
         "[A-Z]{2}[0-9]{2}[A-Z][0-9]{7}",

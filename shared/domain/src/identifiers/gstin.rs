@@ -17,9 +17,16 @@ use super::{IndianState, Pan, PanError, Parsed, Warning, compact, has_shape, str
 ///   0–C, 1–D, 2–E, 3–F, 4–G, 5–H and I–U, J–V, K–W, L–X, M–Y, N–Z.
 /// - Characters two places apart swapped: never seen, for both have the same weight.
 ///
-/// Only a transporter id (prefix 88) may carry a check character that does not match. One change can make such an id of a
-/// registration in state 08, 18, 28 or 38: [`Gstin::parse`] then accepts it with [`Warning::TransporterCheckCharacter`], while
-/// [`Gstin::parse_ordinary`] refuses it.
+/// Only a transporter id (prefix 88) may carry a check character that does not match, so two changes are not caught with it:
+/// - One that makes such an id of a registration in state 08, 18, 28 or 38, by a first digit of 8.
+/// - Any inside such an id that keeps prefix and shape; if the check character did not match before, it may even match after.
+///
+/// [`Gstin::parse`] accepts both with [`Warning::TransporterCheckCharacter`], while [`Gstin::parse_ordinary`] refuses every
+/// transporter id.
+///
+/// # Stricter than the published patterns
+/// What stands where an ordinary or a collector's GSTIN has its PAN must be a valid PAN, holder letter and serial number
+/// included: none is issued otherwise, and python-stdnum refuses the same.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Gstin {
     text: String,
@@ -43,6 +50,21 @@ pub enum GstinForm {
     Nrtp,
     /// Transporter enrolment id, prefix 88.
     Transporter,
+}
+
+impl GstinForm {
+    /// The form in one word, as in `normal`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tds => "tds",
+            Self::Tcs => "tcs",
+            Self::Normal => "normal",
+            Self::Uin => "uin",
+            Self::Oidar => "oidar",
+            Self::Nrtp => "nrtp",
+            Self::Transporter => "transporter",
+        }
+    }
 }
 
 /// Why a text is not a GSTIN.
@@ -145,19 +167,16 @@ impl Gstin {
     pub fn parse_ordinary(text: &str) -> Result<Parsed<Self>, GstinError> {
         let text = checked_characters(text)?;
         let form = form_of(&text)?;
-        match text.chars().nth(13) {
-            Some('Z') if form == GstinForm::Normal => {}
-            // The prefix has to be looked at first: its check character need not match.
-            found => {
-                return Err(GstinError::FourteenthCharacter {
-                    found: found.unwrap_or_default(),
-                });
-            }
-        }
-        if state_digits(&text) == Some(TRANSPORTER_PREFIX) {
+        // Before anything else, for its check character need not match.
+        if is_transporter(&text, form) {
             return Err(GstinError::Transporter);
         }
-        Self::checked(text, form)
+        match text.chars().nth(13) {
+            Some('Z') if form == GstinForm::Normal => Self::checked(text, form),
+            found => Err(GstinError::FourteenthCharacter {
+                found: found.unwrap_or_default(),
+            }),
+        }
     }
 
     /// The clean spelling of a GSTIN, valid or not: upper case without spaces, hyphens and invisible characters.
@@ -176,7 +195,7 @@ impl Gstin {
         let mut warnings = Vec::new();
         let state = state_digits(&text).ok_or(GstinError::Shape)?;
         match state {
-            TRANSPORTER_PREFIX if form == GstinForm::Normal => form = GstinForm::Transporter,
+            _ if is_transporter(&text, form) => form = GstinForm::Transporter,
             25 => warnings.push(Warning::RetiredGstState { code: 25, replaced_by: 26 }),
             28 => warnings.push(Warning::RetiredGstState { code: 28, replaced_by: 37 }),
             1..=38 | 97 | 99 => {}
@@ -249,6 +268,11 @@ string_forms!(Gstin, GstinError, |text| Gstin::parse(text).map(Parsed::into_valu
 
 fn embeds_pan(form: GstinForm) -> bool {
     matches!(form, GstinForm::Normal | GstinForm::Tcs)
+}
+
+/// Whether prefix and shape are those of a transporter's enrolment id, which is built around a PAN or TAN as a registration is.
+fn is_transporter(text: &str, form: GstinForm) -> bool {
+    state_digits(text) == Some(TRANSPORTER_PREFIX) && matches!(form, GstinForm::Normal | GstinForm::Tcs | GstinForm::Tds)
 }
 
 fn state_digits(text: &str) -> Option<u8> {

@@ -67,8 +67,6 @@ pub enum Warning {
     },
     /// The Udyam number's district is 00, which sample numbers use.
     UdyamDistrictZero,
-    /// Every digit of the mobile number is the same, as in a placeholder.
-    RepeatedDigit,
 }
 
 impl Warning {
@@ -82,7 +80,6 @@ impl Warning {
             Self::UnknownUdyamState => "udyam_state_unknown",
             Self::DoubtfulUdyamState { .. } => "udyam_state_doubtful",
             Self::UdyamDistrictZero => "udyam_district_zero",
-            Self::RepeatedDigit => "phone_repeated_digit",
         }
     }
 }
@@ -103,7 +100,6 @@ impl fmt::Display for Warning {
                 "Udyam numbers of this state begin UDYAM-{expected}: compare the number with the certificate"
             ),
             Self::UdyamDistrictZero => f.write_str("district 00 appears in sample numbers only: compare the number with the certificate"),
-            Self::RepeatedDigit => f.write_str("every digit is the same, which looks like a placeholder: ask for the real number"),
         }
     }
 }
@@ -115,7 +111,7 @@ pub(crate) fn is_invisible(c: char) -> bool {
 
 /// Whether a character is one of the dashes that spreadsheets and word processors put for a hyphen.
 fn is_dash(c: char) -> bool {
-    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
 }
 
 /// Upper-cases and drops spaces, dashes and invisible characters: the clean form of a registration number.

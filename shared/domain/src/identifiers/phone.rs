@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Parsed, Warning, is_dash, is_invisible, string_forms};
+use super::{Parsed, is_dash, is_invisible, string_forms};
 
 /// An Indian mobile number in E.164, as in `+919876543210`.
 ///
@@ -23,8 +23,8 @@ pub enum MobileError {
         /// The number it was before.
         proposed: MobileNumber,
     },
-    /// A character that phone numbers do not have.
-    #[error("`{found}` cannot be part of a phone number: enter digits only")]
+    /// A letter, a digit of another script, or a character that separates numbers.
+    #[error("`{found}` cannot be part of a phone number: enter digits only, 0 to 9")]
     Character {
         /// The offending character.
         found: char,
@@ -64,43 +64,33 @@ impl MobileError {
 impl MobileNumber {
     /// Parses one number, with or without `+91`, `0091`, `91` or a leading 0; punctuation does not matter.
     ///
-    /// `91` at the start is a country code only among twelve digits: `9198765432` is a number of its own.
+    /// `91` at the start is a country code only among twelve digits: `9198765432` is a number of its own. Punctuation is whatever is
+    /// no letter, no digit of any script and none of `/ , ;`, which stand between numbers.
+    ///
+    /// # Errors
+    /// For what a spreadsheet has damaged, and for anything else that is no Indian mobile number.
     pub fn parse(text: &str) -> Result<Parsed<Self>, MobileError> {
         let text: String = text.chars().filter(|&c| !(c.is_whitespace() || is_invisible(c))).collect();
         if text.is_empty() {
             return Err(MobileError::Empty);
         }
-        if is_scientific(&text) {
+        let text = without_quotes(&text);
+        if is_scientific(text) {
             return Err(MobileError::ScientificNotation);
         }
-        if let Some(proposed) = before_subtraction(&text) {
+        if let Some(proposed) = before_subtraction(text) {
             return Err(MobileError::Subtraction { proposed });
         }
-        // Tools that hold the column as floating point write `9876543210.0`.
-        let text = text
-            .strip_suffix(".0")
-            .filter(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
-            .unwrap_or(&text);
-        let is_punctuation = |c: char| is_dash(c) || matches!(c, '+' | '.' | '(' | ')' | '\'' | '*');
-        if let Some(found) = text.chars().find(|&c| !(c.is_ascii_digit() || is_punctuation(c))) {
+        if let Some(found) = text.chars().find(|&c| is_foreign(c)) {
             return Err(MobileError::Character { found });
         }
-
-        let all: String = text.chars().filter(char::is_ascii_digit).collect();
-        let international = text.trim_start_matches(['(', '\'']).starts_with('+');
-        let digits = national_digits(&all, international)?;
-        if digits.len() != 10 {
-            return Err(MobileError::Length { found: digits.len() });
+        let all = digits_of(without_decimal_zero(text));
+        if all.is_empty() {
+            return Err(MobileError::Empty);
         }
-        match digits.chars().next() {
-            Some('6'..='9') => {}
-            other => {
-                return Err(MobileError::NotMobile {
-                    found: other.unwrap_or_default(),
-                });
-            }
-        }
-        Ok(Self::of_ten_digits(digits))
+        let before_digits = text.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default();
+        let digits = national_digits(&all, before_digits.contains(is_plus))?;
+        Self::of_national(digits)
     }
 
     /// Parses ten bare digits as a mobile number, with no prefix, space or punctuation: for columns that promise just that.
@@ -114,24 +104,20 @@ impl MobileNumber {
         if let Some(found) = text.chars().find(|c| !c.is_ascii_digit()) {
             return Err(MobileError::Character { found });
         }
-        if text.len() != 10 {
-            return Err(MobileError::Length { found: text.len() });
+        Self::of_national(text)
+    }
+
+    /// The number of these digits, which have lost every prefix.
+    fn of_national(digits: &str) -> Result<Parsed<Self>, MobileError> {
+        if digits.len() != 10 {
+            return Err(MobileError::Length { found: digits.len() });
         }
-        match text.chars().next() {
-            Some('6'..='9') => Ok(Self::of_ten_digits(text)),
+        match digits.chars().next() {
+            Some('6'..='9') => Ok(Parsed::clean(Self(format!("+91{digits}")))),
             found => Err(MobileError::NotMobile {
                 found: found.unwrap_or_default(),
             }),
         }
-    }
-
-    fn of_ten_digits(digits: &str) -> Parsed<Self> {
-        let mut number = Parsed::clean(Self(format!("+91{digits}")));
-        let first = digits.as_bytes()[0];
-        if digits.bytes().all(|digit| digit == first) {
-            number.warnings.push(Warning::RepeatedDigit);
-        }
-        number
     }
 
     /// The number in E.164, as in `+919876543210`.
@@ -142,6 +128,12 @@ impl MobileNumber {
     /// The ten digits without the country code.
     pub fn national(&self) -> &str {
         &self.0[3..]
+    }
+
+    /// Whether all ten digits are the same, as in a placeholder; such numbers are valid and may be in use.
+    pub fn is_repeated_digit(&self) -> bool {
+        let digits = self.national().as_bytes();
+        digits.iter().all(|digit| *digit == digits[0])
     }
 
     /// The form fit for screens and logs, as in `+91XXXXXX3210`.
@@ -160,23 +152,49 @@ string_forms!(MobileNumber, MobileError, |text| MobileNumber::parse(text).map(Pa
 
 /// Drops country code and trunk prefix.
 fn national_digits(all: &str, international: bool) -> Result<&str, MobileError> {
-    let rest = if international {
-        all.strip_prefix("91").ok_or(MobileError::ForeignCountry)?
-    } else if let Some(rest) = all.strip_prefix("00") {
-        rest.strip_prefix("91").ok_or(MobileError::ForeignCountry)?
-    } else {
-        let rest = all.strip_prefix('0').unwrap_or(all);
-        if rest.len() < 12 {
-            return Ok(rest);
-        }
-        rest.strip_prefix("91").unwrap_or(rest)
-    };
-    // `+91 098765 43210` is common: the trunk prefix was kept when the country code was added.
-    Ok(rest.strip_prefix('0').filter(|rest| rest.len() == 10).unwrap_or(rest))
+    let abroad = all.strip_prefix("00").or(international.then_some(all));
+    if let Some(abroad) = abroad {
+        let rest = abroad.strip_prefix("91").ok_or(MobileError::ForeignCountry)?;
+        // `+91 098765 43210` is common: the trunk prefix was kept when the country code was added.
+        return Ok(rest.strip_prefix('0').filter(|rest| rest.len() == 10).unwrap_or(rest));
+    }
+    let rest = all.strip_prefix('0').unwrap_or(all);
+    Ok(rest.strip_prefix("91").filter(|rest| rest.len() == 10).unwrap_or(rest))
 }
 
-/// `9.87654E+09`, `9.87654e9`.
+fn is_plus(c: char) -> bool {
+    matches!(c, '+' | '\u{ff0b}')
+}
+
+/// Whether a character cannot be skipped as punctuation.
+fn is_foreign(c: char) -> bool {
+    (c.is_alphanumeric() && !c.is_ascii_digit()) || matches!(c, '/' | ',' | ';')
+}
+
+fn digits_of(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Drops what tells a spreadsheet to take the cell for text: an apostrophe in front, or `="…"`.
+fn without_quotes(text: &str) -> &str {
+    text.trim_matches(|c: char| matches!(c, '\'' | '"' | '=' | '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}'))
+}
+
+/// Drops the end of `9876543210.0`, as tools write it that hold the column as floating point. With fewer than ten digits before it,
+/// the 0 is one of the number's own.
+fn without_decimal_zero(text: &str) -> &str {
+    text.strip_suffix(".0").filter(|rest| digits_of(rest).len() >= 10).unwrap_or(text)
+}
+
+/// What stands between brackets, if everything does.
+fn in_brackets(text: &str) -> Option<&str> {
+    text.strip_prefix(['(', '\u{ff08}'])?.strip_suffix([')', '\u{ff09}'])
+}
+
+/// `9.87654E+09`, `9.87654e9`, `-9.87654E+09`.
 fn is_scientific(text: &str) -> bool {
+    let text = in_brackets(text).unwrap_or(text);
+    let text = text.strip_prefix(|c| is_plus(c) || is_dash(c)).unwrap_or(text);
     let Some((mantissa, exponent)) = text.split_once(['E', 'e']) else {
         return false;
     };
@@ -187,9 +205,10 @@ fn is_scientific(text: &str) -> bool {
         && exponent.chars().all(|c| c.is_ascii_digit())
 }
 
-/// The number a spreadsheet subtracted from 91, if `text` can be the result: `-9876543119` was `+91-9876543210`.
+/// The number a spreadsheet subtracted from 91, if `text` can be the result: `-9876543119` was `+91-9876543210`. Accountants' formats
+/// show it as `(9876543119)`.
 fn before_subtraction(text: &str) -> Option<MobileNumber> {
-    let digits = text.strip_prefix(is_dash)?;
+    let digits = without_decimal_zero(in_brackets(text).or_else(|| text.strip_prefix(is_dash))?);
     if digits.len() != 10 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }

@@ -1,7 +1,11 @@
-use super::{IndianState, compact, string_forms};
+use std::fmt;
+
+use super::{IndianState, is_dash, is_invisible, string_forms};
 
 /// A postal index number: six digits, the first not zero.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+///
+/// Part of an address, so `Debug` shows only the masked form.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PinCode(String);
 
 /// Why a text is not a PIN code.
@@ -40,9 +44,16 @@ impl PinError {
 }
 
 impl PinCode {
-    /// Parses a PIN code; spaces and hyphens, as in `400 001`, do not matter.
+    /// Parses a PIN code; spaces do not matter, nor does one hyphen in the middle, as in `400-001`.
+    ///
+    /// # Errors
+    /// For anything but six digits. A hyphen elsewhere is a sign: `-400001` is a number that something was subtracted from.
     pub fn parse(text: &str) -> Result<Self, PinError> {
-        let digits = compact(text);
+        let visible: String = text.chars().filter(|&c| !(c.is_whitespace() || is_invisible(c))).collect();
+        let digits = match visible.split_once(is_dash) {
+            Some((sorting_district, post_office)) if sorting_district.len() == 3 => format!("{sorting_district}{post_office}"),
+            _ => visible,
+        };
         if digits.is_empty() {
             return Err(PinError::Empty);
         }
@@ -71,6 +82,12 @@ impl PinCode {
     /// Whether a state has PIN codes that begin like this one. Borders and postal circles overlap, so a no is a hint only.
     pub fn may_lie_in(&self, state: IndianState) -> bool {
         self.0[..3].parse().is_ok_and(|prefix| state.has_pin_prefix(prefix))
+    }
+}
+
+impl fmt::Debug for PinCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PinCode({})", self.masked())
     }
 }
 

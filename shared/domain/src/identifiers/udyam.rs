@@ -1,9 +1,11 @@
-use super::{IndianState, Parsed, Warning, compact, has_shape, string_forms};
+use std::fmt;
+
+use super::{IndianState, Parsed, Warning, compact, has_shape, is_dash, is_invisible, string_forms};
 
 /// A Udyam registration number in its normal form, as in `UDYAM-MH-26-0012345`.
 ///
-/// It has no check digit, so only the register can say whether it was issued.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// It has no check digit, so only the register can say whether it was issued. `Debug` shows only the masked form.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Udyam(String);
 
 /// Why a text is not a Udyam number.
@@ -33,6 +35,12 @@ impl UdyamError {
 
 impl Udyam {
     /// Parses a Udyam number; case, spaces and missing hyphens do not matter.
+    ///
+    /// A hyphen elsewhere than between the groups does: `UDYAM-MH-2-60012345` has lost a digit of its district or has one too
+    /// many in its serial number, and moving the hyphen would make another number of it.
+    ///
+    /// # Errors
+    /// For an old Udyog Aadhaar number, and when the shape is another.
     pub fn parse(text: &str) -> Result<Parsed<Self>, UdyamError> {
         let compact = compact(text);
         if compact.is_empty() {
@@ -41,7 +49,7 @@ impl Udyam {
         if has_shape(&compact, "llddlddddddd") {
             return Err(UdyamError::ExpiredUam);
         }
-        if !has_shape(&compact, "UDYAMllddddddddd") {
+        if !has_shape(&compact, "UDYAMllddddddddd") || !has_dashes_between_groups_only(text) {
             return Err(UdyamError::Shape);
         }
 
@@ -78,13 +86,29 @@ impl Udyam {
     }
 }
 
+impl fmt::Debug for Udyam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Udyam({})", self.masked())
+    }
+}
+
 string_forms!(Udyam, UdyamError, |text| Udyam::parse(text).map(Parsed::into_value));
+
+/// Whether every dash stands after the 5, 7 or 9 characters that end a group.
+fn has_dashes_between_groups_only(text: &str) -> bool {
+    let mut before = 0;
+    text.chars().filter(|&c| !(c.is_whitespace() || is_invisible(c))).all(|c| {
+        let is_dash = is_dash(c);
+        before += usize::from(!is_dash);
+        !is_dash || matches!(before, 5 | 7 | 9)
+    })
+}
 
 /// An Udyog Aadhaar number (UAM) in its normal form, as in `MH26A0012345`: well formed, and always lapsed.
 ///
 /// Udyam replaced that scheme on 1 July 2020, and the old numbers counted until 30 June 2022 at the latest (check). One is
-/// worth keeping as a hint whom to ask, and is never evidence of a status.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// worth keeping as a hint whom to ask, and is never evidence of a status. `Debug` shows only the masked form.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uam(String);
 
 /// Why a text is not an Udyog Aadhaar number.
@@ -135,6 +159,12 @@ impl Uam {
     /// The form fit for screens, as in `MH26AXXXX345`.
     pub fn masked(&self) -> String {
         format!("{}XXXX{}", &self.0[..5], &self.0[9..])
+    }
+}
+
+impl fmt::Debug for Uam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Uam({})", self.masked())
     }
 }
 

@@ -265,9 +265,14 @@ impl Findings {
         let mut unlike: Vec<MobileNumber> = Vec::new();
         for number in numbers {
             let number = self.accept("phone_number", number);
-            if !unlike.contains(&number) {
-                unlike.push(number);
+            if unlike.contains(&number) {
+                continue;
             }
+            if number.is_repeated_digit() {
+                let message = "every digit is the same, which looks like a placeholder: ask for the real number";
+                self.warn("phone_number", "phone_repeated_digit", message);
+            }
+            unlike.push(number);
         }
         unlike
     }

@@ -1,17 +1,10 @@
-//! Fuzz targets. As tests they play the stored corpus (`__fuzz__/<target>/corpus`, and `crashes` found before) and then random
-//! inputs for half a second; `BOLERO_RANDOM_TEST_TIME_MS` lets them go on longer. With `cargo bolero` the same targets run
-//! under a coverage-guided engine, which needs a nightly compiler and is no part of CI.
-//!
-//! A target asserts no result, only that there is one: no panic, and nothing beyond the limits.
-
-use std::time::Duration;
+//! Files: whatever is uploaded, and the parts of what might be a workbook.
 
 use bolero::check;
 use sheets::{Limits, Row};
 
+use super::TIME;
 use crate::support::{self, workbook_with};
-
-const TIME: Duration = Duration::from_millis(500);
 
 /// Small, so that a limit is met soon.
 const LIMITS: Limits = Limits {
@@ -173,57 +166,4 @@ fn round_trip() {
 /// XML has no such characters.
 fn is_noncharacter(c: char) -> bool {
     u32::from(c) & 0xfffe == 0xfffe
-}
-
-/// The headers of a file, and a mapping of them.
-#[test]
-fn header_mapping() {
-    check!(name = "header_mapping").with_test_time(TIME).for_each(|bytes: &[u8]| {
-        let text = String::from_utf8_lossy(bytes);
-        let headers: Vec<&str> = text.split(['\n', ',']).collect();
-        let found = domain::columns::recognise(&headers);
-        assert_eq!(found.headers.len(), headers.len());
-        if let Ok(plan) = found.mapping.plan(&headers) {
-            let cells: Vec<String> = headers.iter().map(|header| (*header).to_owned()).collect();
-            let _ = plan.is_supplier(&cells);
-            assert!(plan.values(&cells).all(|value| !value.text.is_empty()));
-        }
-        let json = serde_json::to_string(&found.mapping).unwrap();
-        assert_eq!(serde_json::from_str::<domain::columns::Mapping>(&json).unwrap(), found.mapping);
-    });
-}
-
-/// Every identifier, and the repairs of every column: what is proposed needs no second repair, and what parses is written so
-/// that it parses.
-#[test]
-fn identifiers_and_repairs() {
-    use domain::identifiers::{EmailAddress, Gstin, IndianState, MobileNumber, Pan, PinCode, Udyam};
-    check!(name = "identifiers_and_repairs").with_test_time(TIME).for_each(|bytes: &[u8]| {
-        let text = &*String::from_utf8_lossy(bytes);
-        if let Ok(found) = Gstin::parse(text) {
-            assert!(Gstin::parse(found.value.as_str()).is_ok());
-        }
-        if let Ok(found) = Pan::parse(text) {
-            assert!(Pan::parse(found.value.as_str()).is_ok());
-        }
-        if let Ok(found) = Udyam::parse(text) {
-            assert!(Udyam::parse(found.value.as_str()).is_ok());
-        }
-        if let Ok(found) = MobileNumber::parse(text) {
-            assert!(MobileNumber::parse(found.value.as_str()).is_ok());
-        }
-        if let Ok(found) = PinCode::parse(text) {
-            assert!(PinCode::parse(found.as_str()).is_ok());
-        }
-        if let Ok(found) = EmailAddress::parse(text) {
-            assert!(EmailAddress::parse(found.as_str()).is_ok());
-        }
-        let _ = IndianState::parse(text);
-        for column in &domain::columns::COLUMNS {
-            if let Some(repair) = domain::repairs::propose(column.name, text) {
-                assert_ne!(repair.to, text);
-                assert_eq!(domain::repairs::propose(column.name, &repair.to), None, "{}", column.name);
-            }
-        }
-    });
 }
