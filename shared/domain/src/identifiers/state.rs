@@ -20,16 +20,6 @@ pub enum StateError {
         /// The nearest name.
         suggestion: IndianState,
     },
-    /// The GST code in front is another state's than the name.
-    #[error("code {code:02} is {coded}, not {named}: correct whichever of the two is wrong")]
-    Contradiction {
-        /// The code.
-        code: u8,
-        /// The state of that code.
-        coded: IndianState,
-        /// The state of that name.
-        named: IndianState,
-    },
     /// No state has such a name or code.
     #[error("this is no Indian state: enter its name, its two letters or its GST code")]
     Unknown,
@@ -41,7 +31,6 @@ impl StateError {
         match self {
             Self::Empty => "state_empty",
             Self::Misspelt { .. } => "state_misspelt",
-            Self::Contradiction { .. } => "state_contradiction",
             Self::Unknown => "state_unknown",
         }
     }
@@ -56,26 +45,22 @@ impl IndianState {
     /// Looks a state up by name, letters or GST code; `27-Maharashtra` is fine too.
     ///
     /// Two digits are a GST code. Older ERP systems number the states differently, which only a comparison with PIN code or
-    /// GSTIN can bring to light. Digits before a name that are no state's code are passed over.
+    /// GSTIN can bring to light. Where a name follows, the name counts: `13 Maharashtra` is SAP's way of writing it.
     ///
     /// # Errors
-    /// When there is no such state, or code and name are of two states.
+    /// When there is no such state.
     pub fn parse(text: &str) -> Result<Self, StateError> {
         let key = key_of(text);
         if key.is_empty() {
             return Err(StateError::Empty);
         }
         let name = key.trim_start_matches(|c: char| c.is_ascii_digit());
-        let code: Option<u8> = key[..key.len() - name.len()].parse().ok();
-        let coded = code.and_then(Self::from_gst_code);
         if name.is_empty() {
-            return coded.ok_or(StateError::Unknown);
+            let code: Option<u8> = key.parse().ok();
+            return code.and_then(Self::from_gst_code).ok_or(StateError::Unknown);
         }
-        let named = Self::by_name(name)?;
-        match (code, coded) {
-            (Some(code), Some(coded)) if coded != named => Err(StateError::Contradiction { code, coded, named }),
-            _ => Ok(named),
-        }
+        // The name counts: the number before it may be of another numbering, as SAP's are.
+        Self::by_name(name)
     }
 
     fn by_name(name: &str) -> Result<Self, StateError> {
