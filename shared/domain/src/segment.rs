@@ -180,8 +180,7 @@ pub(crate) fn is_one_of(wanted: &[String], value: Option<&str>) -> bool {
 
 /// Whether two texts differ in case at most, in any script.
 fn are_alike(left: &str, right: &str) -> bool {
-    let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
-    left == right || lower(left) == lower(right)
+    left == right || left.to_lowercase() == right.to_lowercase()
 }
 
 /// The form of a supplier type or tag by which it is compared: in lower case, with single spaces.

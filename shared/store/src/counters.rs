@@ -10,7 +10,8 @@ use serde::Deserialize;
 use crate::client::{Listing, key_item, n};
 use crate::{Store, StoreError, keys};
 
-pub(crate) const SHARDS: u8 = 16;
+/// As many as the directory has parts: of a hundred thousand vendors each holds half of what one query reads.
+pub(crate) const SHARDS: u8 = 32;
 
 /// How many vendors there are, by current status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
