@@ -58,7 +58,9 @@ fn hide_pans(chars: &[char], hidden: &mut BTreeSet<usize>) {
 
 /// Whether there are letters, digits, or either, in this order.
 fn has_shape(chars: &[char], start: usize, shape: &str) -> bool {
-    let Some(part) = chars.get(start..start + shape.len()) else { return false };
+    let Some(part) = chars.get(start..start + shape.len()) else {
+        return false;
+    };
     part.iter().zip(shape.bytes()).all(|(c, class)| match class {
         b'l' => c.is_ascii_alphabetic(),
         b'd' => c.is_ascii_digit(),
@@ -119,7 +121,10 @@ fn hide_addresses(chars: &[char], hidden: &mut BTreeSet<usize>) {
     let is_local = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     for (at, _) in chars.iter().enumerate().filter(|(_, c)| **c == '@') {
         let length = chars[..at].iter().rev().take_while(|c| is_local(**c)).count();
-        let domain: String = chars[at + 1..].iter().take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '-')).collect();
+        let domain: String = chars[at + 1..]
+            .iter()
+            .take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '-'))
+            .collect();
         if length > 0 && domain.trim_end_matches('.').contains('.') {
             // A single character would be all of it.
             let first = if length == 1 { at - 1 } else { at - length + 1 };
@@ -147,7 +152,17 @@ mod tests {
         ] {
             assert_eq!(masked(text), shown, "{text}");
         }
-        for text in ["Plant 2024 A", "Pune; 2", "00123", "12345678", "@A1", "4 @ 5.5", "560058", "", "PO 1234567890"] {
+        for text in [
+            "Plant 2024 A",
+            "Pune; 2",
+            "00123",
+            "12345678",
+            "@A1",
+            "4 @ 5.5",
+            "560058",
+            "",
+            "PO 1234567890",
+        ] {
             assert_eq!(masked(text), text);
         }
     }

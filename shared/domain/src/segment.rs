@@ -341,4 +341,39 @@ mod tests {
             .is_err()
         );
     }
+
+    #[test]
+    fn a_filter_is_kept_as_vendors_are_stored() {
+        let filter = VendorFilter {
+            msme_statuses: vec![MsmeStatus::Micro, MsmeStatus::Micro],
+            states: vec!["KA".to_owned(), "29".to_owned()],
+            supplier_types: vec!["  \u{c9}tat   Trader ".to_owned(), "\u{e9}tat trader".to_owned()],
+            tags: vec!["Plant-2\u{200b}".to_owned()],
+            ..VendorFilter::default()
+        };
+        assert_eq!(filter.check(), Ok(()));
+        let kept = filter.normalised();
+        assert_eq!(kept.msme_statuses, [MsmeStatus::Micro]);
+        assert_eq!(kept.states, ["Karnataka"]);
+        assert_eq!(kept.supplier_types, ["\u{e9}tat trader"]);
+        assert_eq!(kept.tags, ["plant-2"]);
+    }
+
+    #[test]
+    fn a_filter_asks_for_no_more_than_a_vendor_can_have() {
+        let text = |length: usize| "x".repeat(length);
+        for (field, filter) in [
+            ("text", serde_json::json!({ "text": text(201) })),
+            ("msme_statuses", serde_json::json!({ "msme_statuses": vec!["micro"; 41] })),
+            ("supplier_types", serde_json::json!({ "supplier_types": [text(61)] })),
+            ("supplier_types", serde_json::json!({ "supplier_types": vec!["x"; 41] })),
+            ("tags", serde_json::json!({ "tags": [text(41)] })),
+            ("tags", serde_json::json!({ "tags": [" "] })),
+            ("tags", serde_json::json!({ "tags": vec!["x"; 31] })),
+        ] {
+            let filter: VendorFilter = serde_json::from_value(filter).unwrap();
+            let errors = filter.check().unwrap_err();
+            assert_eq!(errors[0].field, field, "{errors:?}");
+        }
+    }
 }

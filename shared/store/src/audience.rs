@@ -1,6 +1,7 @@
 //! Walking a campaign's audience, page by page, from any place it was left.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::campaign::Audience;
 use domain::delivery::{Channel, RecipientClass, RecipientStatus};
@@ -41,15 +42,18 @@ pub async fn resolve(store: &Store, audience: &Audience) -> Result<Audience, Sto
 /// first stretch, so it is for one invocation; senders look again at each address before they write to it.
 #[derive(Debug, Default)]
 pub struct Lookups {
-    of_filter: OnceCell<(VendorFilter, Elsewhere)>,
+    of_filter: OnceCell<(VendorFilter, Arc<Elsewhere>)>,
 }
 
 impl Lookups {
-    /// None where these are of another filter's walk.
-    async fn of(&self, store: &Store, filter: &VendorFilter) -> Result<Option<&Elsewhere>, StoreError> {
-        let look_up = async || Ok::<_, StoreError>((filter.clone(), Elsewhere::of(store, filter).await?));
+    async fn of(&self, store: &Store, filter: &VendorFilter) -> Result<Arc<Elsewhere>, StoreError> {
+        let look_up = || async { Ok::<_, StoreError>((filter.clone(), Arc::new(Elsewhere::of(store, filter).await?))) };
         let (of, elsewhere) = self.of_filter.get_or_try_init(look_up).await?;
-        Ok((of == filter).then_some(elsewhere))
+        if of == filter {
+            return Ok(Arc::clone(elsewhere));
+        }
+        // Another audience's walk came first.
+        Ok(Arc::new(Elsewhere::of(store, filter).await?))
     }
 }
 
@@ -67,22 +71,7 @@ pub async fn walk(store: &Store, lookups: &Lookups, audience: &Audience, channel
     if stretch.vendors.is_empty() {
         return Ok(stretch);
     }
-    let filter = audience.filter.clone().unwrap_or_default().normalised();
-    let anew;
-    let elsewhere = match lookups.of(store, &filter).await? {
-        Some(elsewhere) => elsewhere,
-        None => {
-            anew = Elsewhere::of(store, &filter).await?;
-            &anew
-        }
-    };
-    let wanted = Wanted {
-        audience,
-        ids: audience.vendor_ids.iter().copied().collect(),
-        query: filter.query(),
-        filter,
-        elsewhere,
-    };
+    let wanted = Wanted::of(store, lookups, audience).await?;
     stretch.vendors.retain(|(vendor, _)| wanted.admits(vendor));
     if audience.once_per_pan {
         let speakers = speakers(store, &wanted, channels, &stretch.vendors).await?;
@@ -100,10 +89,21 @@ struct Wanted<'a> {
     ids: HashSet<VendorId>,
     filter: VendorFilter,
     query: Option<Query>,
-    elsewhere: &'a Elsewhere,
+    elsewhere: Arc<Elsewhere>,
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    async fn of(store: &Store, lookups: &Lookups, audience: &'a Audience) -> Result<Self, StoreError> {
+        let filter = audience.filter.clone().unwrap_or_default().normalised();
+        Ok(Self {
+            audience,
+            ids: audience.vendor_ids.iter().copied().collect(),
+            query: filter.query(),
+            elsewhere: lookups.of(store, &filter).await?,
+            filter,
+        })
+    }
+
     fn admits(&self, vendor: &Vendor) -> bool {
         let profile = &vendor.profile;
         (self.ids.is_empty() || self.ids.contains(&vendor.id))

@@ -512,18 +512,21 @@ struct Places {
 impl Places {
     /// Picks a page of all places, which are in no order.
     fn of_all(mut places: Vec<Place>, after: Option<Seen>, wanted: usize) -> Self {
-        // A vendor whose code is being changed may be read at both of its places.
-        let mut seen = HashSet::with_capacity(places.len());
-        places.retain(|place| seen.insert(place.id));
+        each_once(&mut places);
         let total = u64::try_from(places.len()).unwrap_or(u64::MAX);
         if let Some(Seen { place: after, total: _ }) = after {
             places.retain(|place| *place > after);
         }
-        Self::of_rest(places, total, wanted)
+        Self::first(places, total, wanted)
     }
 
     /// Picks a page of the places behind those shown.
     fn of_rest(mut places: Vec<Place>, total: u64, wanted: usize) -> Self {
+        each_once(&mut places);
+        Self::first(places, total, wanted)
+    }
+
+    fn first(mut places: Vec<Place>, total: u64, wanted: usize) -> Self {
         let more = places.len() > wanted;
         if more {
             // Only the page is sorted: the rest merely has to be behind it.
@@ -542,6 +545,12 @@ impl Places {
         let place = self.places.pop().filter(|_| self.more)?;
         Some(Seen { place, total: self.total }.write())
     }
+}
+
+/// A vendor whose code is being changed may be read at both of its places.
+fn each_once(places: &mut Vec<Place>) {
+    let mut seen = HashSet::with_capacity(places.len());
+    places.retain(|place| seen.insert(place.id));
 }
 
 /// The entries of every vendor a filter means, in no order.
