@@ -277,8 +277,10 @@ fn every_worker_reads_its_queue_without_failing_a_batch_for_one_record() {
         assert!(most.as_u64().is_some_and(|most| most >= 2), "{id}");
         let queue = queues[source.strip_suffix(".Arn").unwrap()];
         let visibility = queue["VisibilityTimeout"].as_u64().unwrap();
+        // Six times the timeout, as AWS advises; where somebody waits for what a worker makes, a fifth more than it will do.
+        let times_five = if source == "ExportQueue.Arn" { 6 } else { 30 };
         assert!(
-            visibility >= 6 * template.timeout(function),
+            5 * visibility >= times_five * template.timeout(function),
             "{source}: a message would be handed out again while {function} works on it"
         );
     }

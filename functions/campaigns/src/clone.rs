@@ -1,7 +1,7 @@
 //! `POST /api/v1/campaigns/{id}/clone`.
 
 use domain::CampaignId;
-use domain::campaign::{Campaign, CampaignContent, CampaignState};
+use domain::campaign::{Audience, Campaign, CampaignContent, CampaignState};
 use domain::user::Permission;
 use http::Method;
 use jiff::Timestamp;
@@ -42,7 +42,7 @@ pub(crate) struct CloneRequest {
 }
 
 /// Makes a new draft of a campaign in any state: templates, audience and rules are copied, recipients, answers and schedules are
-/// not.
+/// not. Of a segment the copy asks whom the segment means when the copy starts.
 #[utoipa::path(post, path = "/api/v1/campaigns/{id}/clone", operation_id = "campaigns-clone", tag = "campaigns", request_body = Option<CloneRequest>,
     params(("id" = String, Path, description = "cmp_…"), ("Idempotency-Key" = Option<String>, Header, description = "Repeats within 24 h get the first answer")),
     responses((status = 201, description = "A draft", body = CampaignResponse), (status = 404, description = "No such campaign"),
@@ -67,6 +67,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let content = CampaignContent {
         name: name.unwrap_or_else(|| copy_of(&original.content.name)),
         deadline,
+        audience: as_drafted(original.content.audience),
         ..original.content
     };
     let copy = Campaign {
@@ -90,6 +91,14 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     campaigns::create(store, &copy).await?;
     let (location, version) = (format!("/api/v1/campaigns/{}", copy.id), copy.version);
     respond::created(&CampaignResponse::from(copy), &location, version)
+}
+
+/// The audience as somebody would choose it: of a segment, not of what the segment meant when the campaign started.
+fn as_drafted(audience: Audience) -> Audience {
+    Audience {
+        filter: audience.filter.filter(|_| audience.segment_id.is_none()),
+        ..audience
+    }
 }
 
 /// The name with its suffix, the end of a long one left out.

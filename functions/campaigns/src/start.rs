@@ -10,7 +10,7 @@ use runtime::{ApiError, App, Outgoing, Var};
 use store::campaigns::{self, MessageSnapshot};
 
 use crate::checks::{self, Checks};
-use crate::survey::{Until, survey};
+use crate::survey::{Until, segment_gone, survey};
 
 /// The settings a function that starts campaigns needs.
 pub(crate) const NEEDS: [Var; 4] = [Var::PlanQueueUrl, checks::NEEDS[0], checks::NEEDS[1], checks::NEEDS[2]];
@@ -27,7 +27,10 @@ pub async fn start(app: &App, campaign: &Campaign, correlation_id: &str) -> Resu
     match campaign.state {
         CampaignState::Draft | CampaignState::Scheduled => {
             let message = checked(app, campaign).await?;
-            campaigns::start(app.store()?, campaign, &message, app.now()).await?;
+            // The segment may have been deleted since the audience was looked through.
+            campaigns::start(app.store()?, campaign, &message, app.now())
+                .await
+                .map_err(segment_gone)?;
         }
         // Started before, but its plan message may have been lost: another one is harmless.
         CampaignState::Planning => {}

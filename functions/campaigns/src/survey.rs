@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use domain::campaign::Campaign;
+use domain::campaign::{Audience, Campaign};
 use domain::delivery::{Channel, Recipient};
 use domain::preflight::{Reach, Survey};
 use domain::template::VARIABLES;
@@ -36,20 +36,15 @@ pub(crate) async fn survey(app: &App, campaign: &Campaign, checks: &Checks, unti
     let channels = content.channels();
     let mut survey = Survey::new(content);
     let mut gaps = Gaps::new(campaign, checks);
-    let audience = &match audience::resolve(store, &content.audience).await {
-        Ok(audience) => audience,
-        Err(StoreError::NotFound) => {
-            let message = "the segment was deleted: choose another audience";
-            return Err(invalid("audience.segment_id", "", "segment_gone", message));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let mut stretch = audience::walk(store, audience, &channels, None).await?;
+    let audience = &audience::resolve(store, &content.audience).await.map_err(segment_gone)?;
+    known_campaigns(app, audience).await?;
+    let lookups = &audience::Lookups::default();
+    let mut stretch = audience::walk(store, lookups, audience, &channels, None).await?;
     loop {
         // The next page is on its way while the addresses of this one are looked up.
         let next = async {
             match (&stretch.next, until) {
-                (Some(place), Until::End) => audience::walk(store, audience, &channels, Some(place)).await.map(Some),
+                (Some(place), Until::End) => audience::walk(store, lookups, audience, &channels, Some(place)).await.map(Some),
                 _ => Ok(None),
             }
         };
@@ -76,9 +71,27 @@ pub(crate) async fn survey(app: &App, campaign: &Campaign, checks: &Checks, unti
         }
         stretch = match next {
             Some(next) => next,
-            None => audience::walk(store, audience, &channels, Some(&place)).await?,
+            None => audience::walk(store, lookups, audience, &channels, Some(&place)).await?,
         };
     }
+}
+
+/// The 422 of a campaign whose segment is gone: nothing else of a draft's audience can be missing.
+pub(crate) fn segment_gone(error: StoreError) -> ApiError {
+    match error {
+        StoreError::NotFound => {
+            let message = "the segment was deleted: choose another audience";
+            invalid("audience.segment_id", "", "segment_gone", message)
+        }
+        error => error.into(),
+    }
+}
+
+/// Refuses an audience whose filter names a campaign there is none of.
+pub(crate) async fn known_campaigns(app: &App, audience: &Audience) -> Result<(), ApiError> {
+    let Some(filter) = &audience.filter else { return Ok(()) };
+    let unknown = store::directory::unknown_campaigns(app.store()?, filter).await?;
+    if unknown.is_empty() { Ok(()) } else { Err(unknown.into()) }
 }
 
 /// Why the suppressed addresses of a stretch are.

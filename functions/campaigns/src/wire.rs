@@ -15,6 +15,8 @@ use store::chunks::{self, ChunkSummary};
 use store::{StoreError, templates};
 use utoipa::ToSchema;
 
+use crate::survey::known_campaigns;
+
 /// What a user says of a campaign when creating or replacing it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,7 +97,7 @@ impl From<QuietHours> for QuietHoursWire {
 }
 
 impl CampaignRequest {
-    /// Checks the fields, and that the templates exist and are of their channels.
+    /// Checks the fields, that the templates exist and are of their channels, and that there are the campaigns the filter names.
     pub(crate) async fn checked(self, app: &App) -> Result<CampaignContent, ApiError> {
         let CampaignRequest {
             name,
@@ -121,7 +123,9 @@ impl CampaignRequest {
             audience,
             deadline,
         };
-        Ok(content.checked(app.now())?)
+        let content = content.checked(app.now())?;
+        known_campaigns(app, &content.audience).await?;
+        Ok(content)
     }
 }
 

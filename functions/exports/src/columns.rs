@@ -11,6 +11,8 @@ use domain::vendor::{MsmeStatus, VendorProfile};
 use domain::vendor_record::Vendor;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::mask;
+
 /// When the vendor was created, in Indian time. No import reads it.
 pub const CREATED_AT: &str = "created_at_ist";
 /// When the vendor last changed, in Indian time. No import reads it.
@@ -93,14 +95,19 @@ impl Record {
     /// Takes from a vendor what the columns want.
     pub fn new(vendor: &Vendor, columns: &[Column], reveal: bool) -> Self {
         let mut record = Self::default();
+        // Anything may stand in a free field, identifiers too.
+        let free = |value: &String| if reveal { value.clone() } else { mask::masked(value) };
         for column in columns {
             let cell = match column {
                 Column::Canonical(name) => cell(vendor, name, reveal),
                 Column::CreatedAt => indian_time(vendor.created_at),
                 Column::UpdatedAt => indian_time(vendor.updated_at),
-                Column::Attribute(name) => vendor.profile.attributes.get(name).cloned().unwrap_or_default(),
+                Column::Attribute(name) => vendor.profile.attributes.get(name).map(free).unwrap_or_default(),
                 Column::Attributes => {
-                    record.attributes.clone_from(&vendor.profile.attributes);
+                    // What has a column of its own by name does not get another one.
+                    let is_named = |name: &str| columns.iter().any(|column| matches!(column, Column::Attribute(named) if named == name));
+                    let others = vendor.profile.attributes.iter().filter(|(name, _)| !is_named(name));
+                    record.attributes = others.map(|(name, value)| (name.clone(), free(value))).collect();
                     continue;
                 }
             };
@@ -217,6 +224,7 @@ fn cell(vendor: &Vendor, column: &str, reveal: bool) -> String {
         shown.join(BETWEEN)
     }
     match column {
+        "vendor_code" if !reveal => mask::masked_code(vendor_code.as_str()),
         "vendor_code" => vendor_code.as_str().to_owned(),
         "company_name" => company_name.clone(),
         "contact_person_name" => text(contact_person_name),

@@ -45,6 +45,10 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     }
     let store = app.store()?;
     let (filter, segment_id) = meant(app, asked.filter, asked.segment_id.as_deref()).await?;
+    let unknown = store::directory::unknown_campaigns(store, &filter).await?;
+    if !unknown.is_empty() {
+        return Err(unknown.into());
+    }
     let now = app.now();
     let export = Export {
         id: ExportId::from_ulid(app.new_ulid()),

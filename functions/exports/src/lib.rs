@@ -6,6 +6,7 @@ pub mod create;
 pub mod get;
 pub mod list;
 
+mod mask;
 mod wire;
 
 use domain::ExportId;

@@ -28,7 +28,7 @@ pub struct CreateExportRequest {
     #[schema(example = json!(["vendor_code", "company_name", "msme_status"]))]
     pub(crate) columns: Vec<String>,
     /// Whether PAN, GSTINs, Udyam number, telephone numbers and e-mail addresses are in full, for roles that may have them. Otherwise
-    /// they are masked, and an import refuses them.
+    /// they are masked, and an import refuses them; so is what looks like one of them in free fields, and a code that is a GSTIN or PAN.
     #[serde(default)]
     pub(crate) reveal_identifiers: bool,
 }

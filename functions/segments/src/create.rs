@@ -24,7 +24,7 @@ pub static ROUTE: Route = Route::new(
     responses((status = 201, description = "Saved", body = SegmentResponse), (status = 422, description = "A field is wrong")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
-    let SegmentRequest { name, description, filter } = extract::json::<SegmentRequest>(&request)?.checked()?;
+    let SegmentRequest { name, description, filter } = extract::json::<SegmentRequest>(&request)?.checked(app).await?;
     let now = app.now();
     let segment = Segment {
         id: SegmentId::from_ulid(app.new_ulid()),

@@ -23,7 +23,7 @@ pub static ROUTE: Route = Route::new(
         (status = 412, description = "It changed since you read it"), (status = 422, description = "A field is wrong")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
-    let SegmentRequest { name, description, filter } = extract::json::<SegmentRequest>(&request)?.checked()?;
+    let SegmentRequest { name, description, filter } = extract::json::<SegmentRequest>(&request)?.checked(app).await?;
     let store = app.store()?;
     let seen = store::segments::get(store, request.id("id")?).await?;
     request.if_match(seen.version)?;

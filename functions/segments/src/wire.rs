@@ -3,7 +3,7 @@
 use domain::FieldError;
 use domain::segment::{Segment, VendorFilter};
 use jiff::Timestamp;
-use runtime::ApiError;
+use runtime::{ApiError, App};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,8 +22,8 @@ pub(crate) struct SegmentRequest {
 }
 
 impl SegmentRequest {
-    /// Checks what can be checked without looking anything up.
-    pub(crate) fn checked(self) -> Result<Self, ApiError> {
+    /// Checks the fields, and that there are the campaigns the filter names.
+    pub(crate) async fn checked(self, app: &App) -> Result<Self, ApiError> {
         let mut errors = self.filter.check().err().unwrap_or_default();
         let name = self.name.trim().to_owned();
         if name.is_empty() || name.chars().count() > 100 {
@@ -32,6 +32,7 @@ impl SegmentRequest {
         if self.description.as_ref().is_some_and(|text| text.chars().count() > 500) {
             errors.push(FieldError::new("description", "", "length", "shorten the description to 500 characters"));
         }
+        errors.extend(store::directory::unknown_campaigns(app.store()?, &self.filter).await?);
         if !errors.is_empty() {
             return Err(errors.into());
         }

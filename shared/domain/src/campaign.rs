@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::delivery::{Channel, Counts};
 use crate::schedule::QuietHours;
-use crate::segment::VendorFilter;
+use crate::segment::{self, VendorFilter};
 use crate::vendor::MsmeStatus;
 use crate::{CampaignId, FieldError, SegmentId, TemplateId, UserId, VendorId};
 
@@ -165,7 +165,7 @@ pub struct Audience {
     /// Vendors whose current status is one of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub msme_statuses: Vec<MsmeStatus>,
-    /// Vendors in one of these states, as stored on the vendor.
+    /// Vendors in one of these states, by name, letters or GST code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub states: Vec<String>,
     /// Vendors of one of these supplier types.
@@ -193,12 +193,20 @@ impl Audience {
 
     /// Whether a vendor with these traits is asked. Membership of `vendor_ids` is the planner's walk, not a trait.
     pub fn admits(&self, status: MsmeStatus, state: Option<&str>, supplier_type: Option<&str>) -> bool {
-        let one_of = |wanted: &[String], value: Option<&str>| {
-            wanted.is_empty() || value.is_some_and(|value| wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(value)))
-        };
         (self.msme_statuses.is_empty() || self.msme_statuses.contains(&status))
-            && one_of(&self.states, state)
-            && one_of(&self.supplier_types, supplier_type)
+            && segment::is_one_of(&self.states, state)
+            && segment::is_one_of(&self.supplier_types, supplier_type)
+    }
+
+    /// As vendors are stored: states by their full names, the filter like one of a list.
+    #[must_use]
+    fn normalised(self) -> Self {
+        Self {
+            msme_statuses: segment::each_once(self.msme_statuses),
+            states: segment::named_states(self.states),
+            filter: self.filter.map(VendorFilter::normalised),
+            ..self
+        }
     }
 }
 
@@ -259,7 +267,7 @@ impl CampaignContent {
     /// Every field that is wrong, with its fix.
     pub fn checked(self, now: Timestamp) -> Result<Self, Vec<FieldError>> {
         let mut errors = Vec::new();
-        let name = self.name.trim();
+        let name = self.name.trim().to_owned();
         if name.is_empty() || name.chars().count() > 120 {
             errors.push(FieldError::new(
                 "name",
@@ -294,6 +302,7 @@ impl CampaignContent {
             Some(filter) => errors.extend(filter.check().err().into_iter().flatten()),
             None => {}
         }
+        segment::check_audience_lists(&mut errors, &self.audience.states, &self.audience.supplier_types);
         match (self.routing, self.template_id, self.whatsapp_template_id) {
             (_, None, None) => errors.push(FieldError::new(
                 "template_id",
@@ -322,7 +331,8 @@ impl CampaignContent {
         }
         if errors.is_empty() {
             Ok(Self {
-                name: name.to_owned(),
+                name,
+                audience: self.audience.normalised(),
                 ..self
             })
         } else {

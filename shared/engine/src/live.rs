@@ -32,6 +32,7 @@ pub struct Live<'a> {
     until: Instant,
     /// One client for all waves of a chunk: each would shake hands again.
     whatsapp: OnceCell<WhatsApp>,
+    lookups: audience::Lookups,
 }
 
 impl<'a> Live<'a> {
@@ -46,6 +47,7 @@ impl<'a> Live<'a> {
             correlation_id,
             until: Instant::now() + budget,
             whatsapp: OnceCell::new(),
+            lookups: audience::Lookups::default(),
         })
     }
 
@@ -172,7 +174,7 @@ impl Table for Live<'_> {
 
 impl Audience for Live<'_> {
     async fn walk(&self, filter: &Filter, channels: &[Channel], place: Option<&str>) -> Result<Stretch, StoreError> {
-        let audience::Stretch { vendors, next } = audience::walk(self.store, filter, channels, place).await?;
+        let audience::Stretch { vendors, next } = audience::walk(self.store, &self.lookups, filter, channels, place).await?;
         Ok(Stretch {
             recipients: vendors.into_iter().map(|(vendor, place)| (Recipient::from(vendor), place)).collect(),
             next,

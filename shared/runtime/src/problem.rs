@@ -74,6 +74,12 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound => ApiError::NotFound("there is nothing by this name"),
             StoreError::Conflict(detail) => ApiError::Conflict(detail.to_owned()),
+            StoreError::Place => invalid(
+                "cursor",
+                "",
+                "invalid",
+                "the list cannot go on from here: start it again without a cursor",
+            ),
             StoreError::Throttled => ApiError::Busy,
             StoreError::Corrupt { .. } | StoreError::Unavailable(_) => ApiError::Internal(Box::new(error)),
         }

@@ -223,11 +223,26 @@ impl XlsxWriter {
     }
 }
 
-/// The text as a cell can hold it.
+/// The text as a cell can hold it: Excel counts UTF-16 units, and repairs a file with a longer cell by emptying it.
 fn text(text: &str) -> String {
     let text = formula::guarded(text);
-    match text.char_indices().nth(CELL_CHARS) {
-        Some((end, _)) => text[..end].to_owned(),
-        None => text.into_owned(),
+    let mut units = 0;
+    let kept = text.chars().take_while(|c| {
+        units += c.len_utf16();
+        units <= CELL_CHARS
+    });
+    kept.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_cut_where_excel_counts() {
+        let long = "\u{1f600}".repeat(CELL_CHARS);
+        assert_eq!(text(&long).encode_utf16().count(), CELL_CHARS - 1, "no character is cut in half");
+        assert_eq!(text(&"x".repeat(CELL_CHARS + 1)).len(), CELL_CHARS);
+        assert_eq!(text("short"), "short");
     }
 }

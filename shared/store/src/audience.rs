@@ -1,12 +1,16 @@
 //! Walking a campaign's audience, page by page, from any place it was left.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::campaign::Audience;
 use domain::delivery::{Channel, RecipientClass, RecipientStatus};
+use domain::search::Query;
+use domain::segment::VendorFilter;
 use domain::vendor_record::Vendor;
 use domain::{CampaignId, VendorId};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::OnceCell;
 
 use crate::client::key_item;
 use crate::directory::Elsewhere;
@@ -34,12 +38,31 @@ pub async fn resolve(store: &Store, audience: &Audience) -> Result<Audience, Sto
     Ok(audience)
 }
 
+/// What one walk looks up beyond the vendors, suppressions and answers: once, however many stretches it takes. It is as it was at the
+/// first stretch, so it is for one invocation; senders look again at each address before they write to it.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    of_filter: OnceCell<(VendorFilter, Arc<Elsewhere>)>,
+}
+
+impl Lookups {
+    async fn of(&self, store: &Store, filter: &VendorFilter) -> Result<Arc<Elsewhere>, StoreError> {
+        let look_up = || async { Ok::<_, StoreError>((filter.clone(), Arc::new(Elsewhere::of(store, filter).await?))) };
+        let (of, elsewhere) = self.of_filter.get_or_try_init(look_up).await?;
+        if of == filter {
+            return Ok(Arc::clone(elsewhere));
+        }
+        // Another audience's walk came first.
+        Ok(Arc::new(Elsewhere::of(store, filter).await?))
+    }
+}
+
 /// Reads the audience after `place` (as handed out by an earlier stretch), in an order that does not change. A segment must have been
 /// resolved. `channels` are those the campaign asks through: of the vendors of one PAN, one is asked that they reach.
 ///
 /// # Errors
 /// When the table cannot be read, or `place` is not one of ours.
-pub async fn walk(store: &Store, audience: &Audience, channels: &[Channel], place: Option<&str>) -> Result<Stretch, StoreError> {
+pub async fn walk(store: &Store, lookups: &Lookups, audience: &Audience, channels: &[Channel], place: Option<&str>) -> Result<Stretch, StoreError> {
     let mut stretch = match audience.not_answered {
         Some(campaign) => not_answered(store, campaign, place).await?,
         None if audience.vendor_ids.is_empty() => by_code(store, place).await?,
@@ -48,7 +71,7 @@ pub async fn walk(store: &Store, audience: &Audience, channels: &[Channel], plac
     if stretch.vendors.is_empty() {
         return Ok(stretch);
     }
-    let wanted = Wanted::of(store, audience).await?;
+    let wanted = Wanted::of(store, lookups, audience).await?;
     stretch.vendors.retain(|(vendor, _)| wanted.admits(vendor));
     if audience.once_per_pan {
         let speakers = speakers(store, &wanted, channels, &stretch.vendors).await?;
@@ -64,21 +87,20 @@ pub async fn walk(store: &Store, audience: &Audience, channels: &[Channel], plac
 struct Wanted<'a> {
     audience: &'a Audience,
     ids: HashSet<VendorId>,
-    words: Vec<String>,
-    elsewhere: Elsewhere,
+    filter: VendorFilter,
+    query: Option<Query>,
+    elsewhere: Arc<Elsewhere>,
 }
 
 impl<'a> Wanted<'a> {
-    async fn of(store: &Store, audience: &'a Audience) -> Result<Self, StoreError> {
-        let (words, elsewhere) = match &audience.filter {
-            Some(filter) => (filter.words(), Elsewhere::of(store, filter).await?),
-            None => (Vec::new(), Elsewhere::default()),
-        };
+    async fn of(store: &Store, lookups: &Lookups, audience: &'a Audience) -> Result<Self, StoreError> {
+        let filter = audience.filter.clone().unwrap_or_default().normalised();
         Ok(Self {
             audience,
             ids: audience.vendor_ids.iter().copied().collect(),
-            words,
-            elsewhere,
+            query: filter.query(),
+            elsewhere: lookups.of(store, &filter).await?,
+            filter,
         })
     }
 
@@ -90,7 +112,7 @@ impl<'a> Wanted<'a> {
                 profile.state.map(|state| state.as_str()),
                 profile.supplier_type.as_deref(),
             )
-            && (self.audience.filter.as_ref()).is_none_or(|filter| self.elsewhere.admits_vendor(filter, &self.words, vendor))
+            && self.elsewhere.admits_vendor(&self.filter, self.query.as_ref(), vendor)
     }
 }
 

@@ -6,11 +6,15 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, KeysAndAttributes, PutRequest, TransactWriteItem, WriteRequest};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::StoreError;
 use crate::keys::Key;
+
+/// Calls of one batch of reads under way at once.
+const CALLS_AT_ONCE: usize = 10;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -92,6 +96,7 @@ pub(crate) struct Listing<'a> {
     pub(crate) sort_keys: SortKeys<'a>,
     pub(crate) newest_first: bool,
     pub(crate) consistent: bool,
+    pub(crate) keys_only: bool,
 }
 
 /// Which sort keys of a partition are listed.
@@ -111,6 +116,7 @@ impl<'a> Listing<'a> {
             sort_keys: SortKeys::All,
             newest_first: false,
             consistent: false,
+            keys_only: false,
         }
     }
 
@@ -128,6 +134,7 @@ impl<'a> Listing<'a> {
             sort_keys: SortKeys::All,
             newest_first: false,
             consistent: false,
+            keys_only: false,
         }
     }
 
@@ -137,6 +144,11 @@ impl<'a> Listing<'a> {
 
     pub(crate) const fn consistent(self) -> Self {
         Self { consistent: true, ..self }
+    }
+
+    /// Nothing of the items but their keys: of many small ones the rest need not travel.
+    pub(crate) const fn keys_only(self) -> Self {
+        Self { keys_only: true, ..self }
     }
 
     pub(crate) const fn beginning_with(self, sort_prefix: &'a str) -> Self {
@@ -204,6 +216,7 @@ impl Store {
             .expression_attribute_values(":pk", s(listing.partition))
             .scan_index_forward(!listing.newest_first)
             .consistent_read(listing.consistent)
+            .set_projection_expression(listing.keys_only.then(|| "pk, sk".to_owned()))
             .set_limit((page.limit > 0).then(|| i32::try_from(page.limit).unwrap_or(i32::MAX)))
             .set_exclusive_start_key(
                 page.after
@@ -260,14 +273,15 @@ impl Store {
         }
     }
 
-    /// Reads items consistently, 100 a call. What is not there is left out; the order is not kept.
+    /// Reads items consistently, 100 a call, some calls side by side. What is not there is left out; the order is not kept.
     pub(crate) async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let mut found = Vec::with_capacity(keys.len());
         let mut keys = keys.into_iter().peekable();
+        let mut calls = Vec::new();
         while keys.peek().is_some() {
-            found.extend(self.get_hundred(keys.by_ref().take(100).collect()).await?);
+            calls.push(keys.by_ref().take(100).collect());
         }
-        Ok(found)
+        let calls = stream::iter(calls).map(|call| self.get_hundred(call)).buffer_unordered(CALLS_AT_ONCE);
+        calls.try_concat().await
     }
 
     /// Reads up to 100 items, until none is left unprocessed.

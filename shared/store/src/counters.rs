@@ -13,7 +13,8 @@ use crate::{Store, StoreError, keys};
 /// The counter of deleted vendors.
 pub(crate) const DELETED: &str = "deleted";
 
-pub(crate) const SHARDS: u8 = 16;
+/// As many as the directory has parts: of a hundred thousand vendors each holds half of what one query reads.
+pub(crate) const SHARDS: u8 = 32;
 
 /// How many vendors there are, by current status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What can go wrong with the table, in five words a caller can act on.
+//! What can go wrong with the table, in six words a caller can act on.
 
 use std::error::Error;
 
@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The item is there but not in the state the write required.
     #[error("conflict: {0}")]
     Conflict(&'static str),
+    /// The place a listing was to go on from is of another listing.
+    #[error("the place to go on from is of another listing")]
+    Place,
     /// The table or a transaction is busy; worth another try.
     #[error("the table is throttling")]
     Throttled,

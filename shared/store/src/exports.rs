@@ -12,6 +12,10 @@ use crate::{Page, PageRequest, Store, StoreError, keys};
 /// How long a job and its file are kept, in days. The bucket's lifecycle says the same of `exports/`.
 pub const KEPT_DAYS: i64 = 7;
 
+/// How long a job may take, with everything its queue tries again: five deliveries of twelve minutes, and as much waiting for a worker.
+/// After that no worker comes back to it.
+const MAX_SECS: i64 = 2 * 3_600;
+
 /// Kinds of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,6 +104,25 @@ pub struct Export {
 }
 
 impl Export {
+    /// The job as it stands at `now`: one that no worker can be at any more has failed, though none could say so.
+    #[must_use]
+    fn at(self, now: Timestamp) -> Self {
+        let is_under_way = matches!(self.state, ExportState::Queued | ExportState::Running);
+        let deadline = self.created_at.as_second() + MAX_SECS;
+        if !is_under_way || now.as_second() < deadline {
+            return self;
+        }
+        Self {
+            state: ExportState::Failed,
+            failure: Some(ExportFailure {
+                reason: "the file was not finished in time, for a reason on our side: ask for the export again".to_owned(),
+                retriable: true,
+            }),
+            completed_at: Timestamp::from_second(deadline).ok(),
+            ..self
+        }
+    }
+
     /// Whether there is anything left for a worker to do. What failed for a passing reason may be tried again.
     pub fn is_open(&self) -> bool {
         match self.state {
@@ -128,7 +151,8 @@ pub async fn create(store: &Store, export: &Export) -> Result<(), StoreError> {
 pub async fn get(store: &Store, id: ExportId, now: Timestamp) -> Result<Export, StoreError> {
     let export: Option<Export> = store.get(keys::export(id)).await?;
     // DynamoDB deletes what expired within days, not at once.
-    export.filter(|export| export.expires_at > now.as_second()).ok_or(StoreError::NotFound)
+    let export = export.filter(|export| export.expires_at > now.as_second()).ok_or(StoreError::NotFound)?;
+    Ok(export.at(now))
 }
 
 /// Lists jobs, newest first. A page may be short where the time of some is over.
@@ -138,6 +162,7 @@ pub async fn get(store: &Store, id: ExportId, now: Timestamp) -> Result<Export, 
 pub async fn list(store: &Store, page: &PageRequest, now: Timestamp) -> Result<Page<Export>, StoreError> {
     let mut page = store.list::<Export>(Listing::gsi1(keys::EXPORTS).newest_first(), page).await?;
     page.items.retain(|export| export.expires_at > now.as_second());
+    page.items = page.items.into_iter().map(|export| export.at(now)).collect();
     Ok(page)
 }
 

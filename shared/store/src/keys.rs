@@ -88,7 +88,7 @@ pub(crate) fn directory(shard: u8) -> String {
 
 /// What lists need to know of a vendor; within a part of the directory by code.
 pub(crate) fn directory_entry(shard: u8, code_key: &str, id: VendorId) -> Key {
-    key(directory(shard), format!("{code_key}#{id}"))
+    key(directory(shard), in_order_of_code(code_key, id))
 }
 
 /// Which vendors' statuses begin or end by the calendar on a day.
@@ -101,14 +101,46 @@ pub(crate) fn status_turns(day: Date, id: VendorId) -> Key {
     key(directory_of_day(day), id.to_string())
 }
 
-/// Where tokens that begin alike are: by their first two characters.
-pub(crate) fn search_partition(token: &str) -> String {
-    format!("SEARCH#{}", token.chars().take(domain::search::MIN_CHARS).collect::<String>())
+/// A vendor's place among others in order of code.
+pub(crate) fn in_order_of_code(code_key: &str, id: VendorId) -> String {
+    // Without the `vnd_` of ids: of a hundred thousand vendors it would be read with every one.
+    format!("{code_key}#{}", id.ulid())
 }
 
-/// That a vendor is found by a token.
-pub(crate) fn search_token(token: &str, vendor: VendorId) -> Key {
-    key(search_partition(token), format!("{token}#{vendor}"))
+/// Code and identity of a place in order of code.
+pub(crate) fn at_place_of_code(place: &str) -> Option<(&str, VendorId)> {
+    let (code_key, id) = place.rsplit_once('#')?;
+    Some((code_key, VendorId::from_ulid(Ulid::from_string(id).ok()?)))
+}
+
+/// How many characters of a token name its partition. More of them let fewer words share one, so that an import does not write
+/// everything that begins alike into one place.
+const PARTITION_CHARS: usize = 3;
+
+/// The partition of a token: its first three characters, or two where the third is no Latin letter or digit. So the partitions a
+/// shorter beginning may lie in can be named.
+pub(crate) fn search_partition(token: &str) -> String {
+    let is_latin = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let chars = match token.chars().take(PARTITION_CHARS).all(is_latin) {
+        true => PARTITION_CHARS,
+        false => domain::search::MIN_CHARS,
+    };
+    format!("SEARCH#{}", token.chars().take(chars).collect::<String>())
+}
+
+/// Every partition that may hold tokens with this beginning.
+pub(crate) fn search_partitions(prefix: &str) -> Vec<String> {
+    let own = search_partition(prefix);
+    if prefix.len() >= PARTITION_CHARS || !prefix.is_ascii() {
+        return vec![own];
+    }
+    let third = ('0'..='9').chain('a'..='z').map(|c| search_partition(&format!("{prefix}{c}")));
+    third.chain([own]).collect()
+}
+
+/// That a vendor is found by a token; its code beside, by which what is found is listed.
+pub(crate) fn search_token(token: &str, code_key: &str, vendor: VendorId) -> Key {
+    key(search_partition(token), format!("{token}#{}", in_order_of_code(code_key, vendor)))
 }
 
 /// That a vendor answered a campaign or a reminder of it: all answers of a campaign are in one partition.
@@ -408,6 +440,27 @@ pub(crate) fn verification_result(vendor: VendorId, at: jiff::Timestamp, entry: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_token_lies_where_each_of_its_beginnings_is_looked_up() {
+        for token in [
+            "3m",
+            "kaveri",
+            "\u{915}\u{93e}\u{935}\u{947}\u{930}\u{940}",
+            "ka\u{e9}",
+            "k\u{e9}a",
+            "98765",
+            "\u{915}ab",
+        ] {
+            let partition = search_partition(token);
+            for chars in 2..=token.chars().count() {
+                let prefix: String = token.chars().take(chars).collect();
+                assert!(search_partitions(&prefix).contains(&partition), "{prefix} of {token} in {partition}");
+            }
+        }
+        let id = VendorId::from_ulid(Ulid::from_parts(1, 1));
+        assert_eq!(at_place_of_code(&in_order_of_code("A#1", id)), Some(("A#1", id)));
+    }
 
     #[test]
     fn a_stream_key_names_its_chunk_and_nothing_else_does() {

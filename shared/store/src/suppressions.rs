@@ -292,7 +292,7 @@ pub async fn remove(store: &Store, id: &SuppressionId, removal: Removal) -> Resu
 /// # Errors
 /// When the table cannot be read.
 pub(crate) async fn digests(store: &Store, chars: usize) -> Result<HashSet<String>, StoreError> {
-    let items = store.list_all_items(Listing::gsi1(keys::SUPPRESSIONS)).await?;
+    let items = store.list_all_items(Listing::gsi1(keys::SUPPRESSIONS).keys_only()).await?;
     let hashes = items.iter().filter_map(|item| item.get("pk")?.as_s().ok()?.rsplit_once('#'));
     Ok(hashes.map(|(_, hash)| hash.chars().take(chars).collect()).collect())
 }

@@ -65,10 +65,6 @@ struct CodeMarker {
     origin: Option<ImportOrigin>,
 }
 
-/// The key says it all.
-#[derive(Serialize)]
-struct Token {}
-
 /// The most writes of a transaction.
 const MAX_WRITES: usize = 100;
 
@@ -214,15 +210,20 @@ pub(crate) fn writes(
         writes.push(delete(store, entry_key(was))?);
     }
     if let Some(is) = is {
-        writes.push(put(store, item(entry_key(is), "vendor_entry", &directory::Entry::from(is))?)?);
+        writes.push(put(store, directory::entry(is, entry_key(is)))?);
     }
-    let tokens = |vendor: Option<&Vendor>| vendor.map(|vendor| search::tokens(&vendor.profile)).unwrap_or_default();
-    let (old, new): (BTreeSet<String>, BTreeSet<String>) = (tokens(was), tokens(is));
-    for token in old.difference(&new) {
-        writes.push(delete(store, keys::search_token(token, after.id))?);
+    // A token is filed with the code: another code moves all of them.
+    let tokens = |vendor: Option<&Vendor>| {
+        let of = |vendor: &Vendor| search::tokens(&vendor.profile).into_iter().map(|token| (token, code(vendor))).collect();
+        vendor.map(of).unwrap_or_default()
+    };
+    let (old, new): (BTreeSet<(String, String)>, BTreeSet<(String, String)>) = (tokens(was), tokens(is));
+    for (token, code) in old.difference(&new) {
+        writes.push(delete(store, keys::search_token(token, code, after.id))?);
     }
-    for token in new.difference(&old) {
-        writes.push(put(store, item(keys::search_token(token, after.id), "vendor_token", &Token {})?)?);
+    for (token, code) in new.difference(&old) {
+        // The key says it all.
+        writes.push(put(store, key_item(keys::search_token(token, code, after.id)))?);
     }
     let mut fields = vendor_change::between(before.map(|before| &before.profile), &after.profile);
     fields.extend(vendor_change::of_status(before.map(|before| before.msme_status), after.msme_status, status));
@@ -240,7 +241,7 @@ pub(crate) fn writes(
         let key = keys::vendor_status(after.id, status.effective_from, by.entry);
         writes.push(put_new(store, item(key, "vendor_status", status)?)?);
         for day in status.turns_after(indian_date(by.at)) {
-            writes.push(put(store, item(keys::status_turns(day, after.id), "vendor_status_turn", &Token {})?)?);
+            writes.push(put(store, key_item(keys::status_turns(day, after.id)))?);
         }
     }
 

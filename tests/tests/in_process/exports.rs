@@ -407,6 +407,49 @@ async fn a_file_holds_whom_the_filter_or_the_segment_means_and_the_columns_asked
 }
 
 #[tokio::test]
+async fn what_looks_like_an_identifier_is_masked_in_free_fields_and_codes_too() {
+    let app = TestApp::start().await;
+    let viewer = app.as_role(Role::Viewer).await;
+    let fields = json!({ "vendor_code": "27AAPFU0939F1ZV", "company_name": "Kaveri",
+        "attributes": { "plant": "Pune", "contact": "98765 43210, asha@kaveri.example", "old_pan": "AAPFU0939F" } });
+    stored(&app, fields).await;
+    for format in ["csv", "xlsx"] {
+        let columns = json!(["vendor_code", "attributes.plant", "attributes"]);
+        let (_, header, rows) = exported(&app, &viewer, json!({ "format": format, "columns": columns })).await;
+        assert_eq!(
+            header,
+            ["vendor_code", "attributes.plant", "attributes.contact", "attributes.old_pan"],
+            "each field once"
+        );
+        let shown = ["27AAPFU••••F1Z•", "Pune", "••••• •3210, a•••@kaveri.example", "AAPFU••••F"];
+        assert_eq!(rows, [shown]);
+    }
+}
+
+#[tokio::test]
+async fn an_export_whose_worker_died_says_so_and_is_made_all_the_same_by_a_late_one() {
+    let app = TestApp::start().await;
+    let manager = app.as_role(Role::CampaignManager).await;
+    three(&app).await;
+    let path = asked(&manager, json!({ "format": "csv" })).await;
+    let messages = messages(&app, 1);
+    app.advance(jiff::SignedDuration::from_mins(119));
+    let manager = app.as_role(Role::CampaignManager).await;
+    assert_eq!(shown(&manager, &path).await["state"], json!("queued"));
+    app.advance(jiff::SignedDuration::from_mins(1));
+    let export = shown(&manager, &path).await;
+    assert_eq!(
+        (&export["state"], &export["failure"]["retriable"]),
+        (&json!("failed"), &json!(true)),
+        "{export}"
+    );
+    let listed = manager.get(&list::ROUTE, EXPORTS).await.expect(200).json();
+    assert_eq!(listed["items"][0]["state"], json!("failed"));
+    assert!(work(&app, &messages).await.is_empty());
+    assert_eq!(shown(&manager, &path).await["state"], json!("completed"));
+}
+
+#[tokio::test]
 async fn an_export_is_forgotten_after_a_week() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;

@@ -13,6 +13,7 @@ mod public;
 mod recipients;
 mod responses;
 mod schedules;
+mod search;
 mod suppressions;
 mod sync;
 mod templates;

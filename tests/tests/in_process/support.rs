@@ -248,6 +248,12 @@ impl TestApp {
         self.aws.dynamodb("UpdateItem", &request).await;
     }
 
+    /// Stores an item that is nothing but its key.
+    pub(crate) async fn put_key(&self, pk: &str, sk: &str) {
+        let request = json!({ "TableName": TABLE, "Item": { "pk": { "S": pk }, "sk": { "S": sk } } });
+        self.aws.dynamodb("PutItem", &request).await;
+    }
+
     /// Removes a stored item, for what no route does yet.
     pub(crate) async fn delete_item(&self, pk: &str, sk: &str) {
         let request = json!({ "TableName": TABLE, "Key": { "pk": { "S": pk }, "sk": { "S": sk } } });
