@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -111,6 +112,8 @@ pub struct VerificationRequest {
     pub id: RequestId,
     /// What to ask about. No name goes with it: comparing is ours.
     pub asked: Asked,
+    /// When it is asked: some accounts have to sign the time.
+    pub at: Timestamp,
 }
 
 /// What came of asking. There are these eight, and no other.

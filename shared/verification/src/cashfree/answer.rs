@@ -40,6 +40,11 @@ pub fn unanswered(request: &VerificationRequest, no_answer: NoAnswer) -> Verific
     verification(request, finding)
 }
 
+/// A request that could not be signed, and so was not made: no other would fare better.
+pub(super) fn unsigned(request: &VerificationRequest) -> Verification {
+    verification(request, Finding::halt(Outcome::Auth, "public_key_unreadable"))
+}
+
 /// What an answer comes to.
 struct Finding {
     outcome: Outcome,

@@ -1,5 +1,6 @@
 use domain::identifiers::{Gstin, Udyam};
 use domain::verification::{Field, OurRecord};
+use jiff::Timestamp;
 use jiff::civil::date;
 use serde_json::json;
 
@@ -18,6 +19,7 @@ fn request(kind: Kind) -> VerificationRequest {
     VerificationRequest {
         id: "vrf_1".parse().unwrap(),
         asked,
+        at: Timestamp::UNIX_EPOCH,
     }
 }
 
