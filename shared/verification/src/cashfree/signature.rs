@@ -58,7 +58,9 @@ impl CashfreePublicKey {
     pub fn sign(&self, client_id: &str, at_second: i64) -> Result<SecretString, UnreadableKey> {
         let message = format!("{client_id}.{at_second}");
         let encrypted = self.0.encrypt(&mut OsRng, Oaep::new::<Sha1>(), message.as_bytes());
-        encrypted.map(|bytes| SecretString::from(STANDARD.encode(bytes))).map_err(|_| UnreadableKey)
+        encrypted
+            .map(|bytes| SecretString::from(STANDARD.encode(bytes)))
+            .map_err(|_| UnreadableKey)
     }
 }
 
