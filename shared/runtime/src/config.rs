@@ -64,8 +64,10 @@ pub enum Var {
     VerificationQueueUrl,
     /// Secrets Manager id of the account with a provider of verifications.
     VerificationSecretArn,
-    /// How many identifiers a second the provider of verifications may be asked about.
-    VerificationPerSecond,
+    /// How many identifiers a minute the provider of verifications may be asked about.
+    VerificationPerMinute,
+    /// How many requests a day in India it may be sent.
+    VerificationDailyLimit,
     /// Queue of readings of sync sources.
     SyncQueueUrl,
     /// Secrets Manager id of the values of sync sources' authorization headers: a JSON object of texts by name.
@@ -74,7 +76,7 @@ pub enum Var {
 
 impl Var {
     /// Every variable, for tests.
-    pub const ALL: [Var; 31] = [
+    pub const ALL: [Var; 32] = [
         Var::TableName,
         Var::BucketName,
         Var::PlanQueueUrl,
@@ -103,7 +105,8 @@ impl Var {
         Var::OutboundPolicy,
         Var::VerificationQueueUrl,
         Var::VerificationSecretArn,
-        Var::VerificationPerSecond,
+        Var::VerificationPerMinute,
+        Var::VerificationDailyLimit,
         Var::SyncQueueUrl,
         Var::SyncSecretsArn,
     ];
@@ -141,7 +144,8 @@ impl Var {
             Var::SyncSecretsArn => "SYNC_SECRETS_ARN",
             Var::VerificationQueueUrl => "VERIFICATION_QUEUE_URL",
             Var::VerificationSecretArn => "VERIFICATION_SECRET_ARN",
-            Var::VerificationPerSecond => "VERIFICATION_PER_SECOND",
+            Var::VerificationPerMinute => "VERIFICATION_PER_MINUTE",
+            Var::VerificationDailyLimit => "VERIFICATION_DAILY_LIMIT",
         }
     }
 }
