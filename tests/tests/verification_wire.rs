@@ -5,22 +5,36 @@ use std::time::Duration;
 use domain::declaration::Activity;
 use domain::identifiers::Gstin;
 use domain::verification::{Asked, EnterpriseType, Field, Kind, Next, OurRecord, Outcome, Standing, Verification, VerificationRequest};
+use jiff::Timestamp;
 use jiff::civil::date;
 use outbound::https::Https;
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::{EncodePublicKey as _, LineEnding};
+use rsa::rand_core::OsRng;
 use secrecy::SecretString;
 use serde_json::json;
 use tests::cashfree_simulator::universe::name_of;
 use tests::cashfree_simulator::{CLIENT_ID, CLIENT_SECRET, CashfreeFault, CashfreeSimulator, Entry};
 use tokio::net::TcpListener;
-use verification::{Cashfree, CashfreeCredentials, Verifier};
+use verification::{Cashfree, CashfreeCredentials, CashfreePublicKey, Verifier};
 
 /// Long enough for an answer on a busy machine, short enough to wait for in a test.
 const TIMEOUT: Duration = Duration::from_millis(1500);
 
+/// When every request is made.
+fn now() -> Timestamp {
+    Timestamp::from_second(1_793_593_800).expect("a time")
+}
+
 fn cashfree(url: &str, client_id: &str, client_secret: &str) -> Cashfree {
+    signing(url, client_id, client_secret, None)
+}
+
+fn signing(url: &str, client_id: &str, client_secret: &str, public_key: Option<&str>) -> Cashfree {
     let credentials = CashfreeCredentials {
         client_id: SecretString::from(client_id),
         client_secret: SecretString::from(client_secret),
+        public_key: public_key.map(|key| CashfreePublicKey::parse(key).expect("a public key")),
     };
     Cashfree::new(Https::new(TIMEOUT).expect("TLS is there"), url, credentials)
 }
@@ -69,6 +83,7 @@ impl World {
         let request = VerificationRequest {
             id: id.parse().expect("a request id"),
             asked,
+            at: now(),
         };
         let verifier: &dyn Verifier = &self.cashfree;
         verifier.verify(&request).await
@@ -289,6 +304,7 @@ async fn wrong_or_broken_credentials_are_ours_to_mend() {
     let request = VerificationRequest {
         id: "vrf_1".parse().expect("a request id"),
         asked: pan(0),
+        at: now(),
     };
     for (id, secret, reason, requests) in [
         (CLIENT_ID, "cfsk_wrong", "cashfree:authentication_failed", 1),
@@ -307,6 +323,50 @@ async fn wrong_or_broken_credentials_are_ours_to_mend() {
 }
 
 #[tokio::test]
+async fn an_account_without_a_fixed_address_signs_its_requests() {
+    let world = World::start().await;
+    let simulator = &world.simulator;
+    let key = CashfreeSimulator::public_key();
+    // Cashfree's sandbox hands out keys of this size; nobody has the other half of this one.
+    let foreign = RsaPrivateKey::new(&mut OsRng, 2_048).expect("randomness").to_public_key();
+    let foreign = foreign.to_public_key_pem(LineEnding::LF).expect("a PEM");
+    let signing = |key: Option<&str>| signing(&simulator.url(), CLIENT_ID, CLIENT_SECRET, key);
+    let pasted = key.replace('\n', "\\n");
+    let in_minutes = |minutes: i64| now().as_second() + 60 * minutes;
+    let valid = "cashfree:valid";
+    for (public_key, clock, reason) in [
+        (Some(key.as_str()), in_minutes(0), valid),
+        (Some(pasted.as_str()), in_minutes(5), valid),
+        (None, in_minutes(0), "cashfree:signature_missing"),
+        (Some(foreign.as_str()), in_minutes(0), "cashfree:signature_invalid"),
+        (Some(key.as_str()), in_minutes(6), "cashfree:signature_expired"),
+        (Some(key.as_str()), in_minutes(-6), "cashfree:signature_expired"),
+    ] {
+        simulator.require_signatures(clock);
+        for kind in Kind::ALL {
+            let request = VerificationRequest {
+                id: format!("vrf_{}", simulator.requests()).parse().expect("a request id"),
+                asked: asked(kind, 0),
+                at: now(),
+            };
+            let found = signing(public_key).verify(&request).await;
+            assert_eq!(found.reason, reason, "{kind}");
+            let (outcome, halts) = if reason == valid {
+                (Outcome::Verified, false)
+            } else {
+                (Outcome::Auth, true)
+            };
+            assert_eq!((found.outcome, found.halts_run()), (outcome, halts), "{kind}");
+        }
+    }
+    // Who need not sign may all the same.
+    let open = World::start().await;
+    let found = world.verify(udyam(1)).await;
+    assert_eq!(found.reason, "cashfree:signature_missing");
+    assert_eq!(open.verify(udyam(1)).await.reason, valid);
+}
+
+#[tokio::test]
 async fn no_connection_says_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let refused = format!("http://{}", listener.local_addr().expect("an address"));
@@ -314,6 +374,7 @@ async fn no_connection_says_nothing() {
     let request = VerificationRequest {
         id: "vrf_1".parse().expect("a request id"),
         asked: udyam(5),
+        at: now(),
     };
     // RFC 6761 keeps `.invalid` out of the DNS for good.
     for url in [refused.as_str(), "https://cashfree.invalid"] {

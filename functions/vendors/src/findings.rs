@@ -1,9 +1,12 @@
 //! `GET /api/v1/vendors/{id}/findings`.
 
 use domain::declaration::indian_date;
+use domain::identifiers::{Pan, Uam};
 use domain::ladder::{self, Finding, LadderFacts, Particulars, UdyamClaim};
 use domain::user::Permission;
-use domain::verification::{self, Kind, RegisterFinding};
+use domain::vendor::VendorProfile;
+use domain::vendor_record::Vendor;
+use domain::verification::{self, Kind, RegisterFinding, VerificationResult};
 use http::Method;
 use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 use serde::Serialize;
@@ -41,38 +44,67 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         Some(udyam) => store::directory::holders(store, udyam.as_str()).await?,
         None => Vec::new(),
     };
+    let others = others
+        .iter()
+        .filter(|other| other.id != vendor.id && other.profile.udyam_number == profile.udyam_number);
+    // A PAN that only a GSTIN tells is one too.
+    let others: Vec<(&Vendor, Option<Pan>)> = others.map(|other| (other, verification::pan_of(&other.profile))).collect();
     let claims: Vec<UdyamClaim<'_>> = others
         .iter()
-        .filter(|other| other.id != vendor.id && other.profile.udyam_number == profile.udyam_number)
-        .map(|other| UdyamClaim {
+        .map(|(other, pan)| UdyamClaim {
             vendor_id: other.id,
             vendor_code: other.profile.vendor_code.as_str(),
-            pan: other.profile.pan_number.as_ref(),
+            pan: pan.as_ref(),
         })
         .collect();
+    let identifiers = verification::identifiers_of(profile, &Kind::ALL);
+    let latest = store::verifications::latest(store, vendor.id, &identifiers).await?;
     let answer = store::responses::newest(store, vendor.id).await?;
+    let answer_gstins: Vec<&str> = answer
+        .iter()
+        .flat_map(|answer| answer.gstins.iter().map(|gstin| gstin.as_str()))
+        .collect();
     let gstins: Vec<&str> = profile.gst_numbers.iter().map(|gstin| gstin.as_str()).collect();
     let findings = ladder::findings(&LadderFacts {
         company_name: Some(&profile.company_name),
         organisation_type: profile.attributes.get("organisation_type").map(String::as_str),
         pan: profile.pan_number.as_ref().map(|pan| pan.as_str()),
         gstins: &gstins,
-        udyam: profile.udyam_number.as_ref().map(|udyam| udyam.as_str()),
+        udyam: profile.udyam_number.as_ref().map(|udyam| udyam.as_str()).or_else(|| old_number(profile)),
         registered_on: profile.udyam_registration_date,
         state: profile.state,
         pin_code: profile.pin_code.as_ref().map(|pin| pin.as_str()),
         answer: answer.as_ref().map(|declaration| Particulars {
+            pan: declaration.pan.as_ref().map(|pan| pan.as_str()),
+            gstins: &answer_gstins,
             udyam: declaration.udyam.as_ref().map(|udyam| udyam.as_str()),
             name: None,
             registered_on: declaration.registration_date,
             status: Some(declaration.status),
         }),
+        // No certificates are kept yet; what the register said stands in for them.
         certificate: None,
+        register: latest.iter().find_map(registered),
         other_claims: &claims,
         today: Some(indian_date(app.now())),
     });
-    let identifiers = verification::identifiers_of(profile, &Kind::ALL);
-    let latest = store::verifications::latest(store, vendor.id, &identifiers).await?;
     let verifications = latest.iter().flat_map(verification::findings).collect();
     respond::ok(&FindingsResponse { findings, verifications })
+}
+
+/// An old Udyog Aadhaar number among the buyer's own fields: it is what the vendor claims, though it has lapsed.
+fn old_number(profile: &VendorProfile) -> Option<&str> {
+    profile.attributes.values().map(String::as_str).find(|value| Uam::parse(value).is_ok())
+}
+
+/// What the Udyam register said of the number the vendor has now.
+fn registered(result: &VerificationResult) -> Option<Particulars<'_>> {
+    let facts = result.facts.as_ref().filter(|_| result.asked.kind() == Kind::Udyam)?;
+    Some(Particulars {
+        udyam: Some(result.asked.as_str()),
+        name: facts.legal_name.as_deref(),
+        registered_on: facts.registered_on,
+        status: facts.enterprise_type.map(|class| verification::status_of(class, facts.major_activity)),
+        ..Particulars::default()
+    })
 }

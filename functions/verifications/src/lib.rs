@@ -4,8 +4,12 @@ pub mod cancel;
 pub mod get;
 pub mod list;
 pub mod of_vendor;
+pub mod resume;
 pub mod start;
 
+mod account;
+mod dry_run;
+mod queue;
 mod scope;
 mod wire;
 
@@ -18,11 +22,21 @@ pub use scope::has_identifiers;
 pub use wire::{ResultResponse, RunResponse};
 
 /// Every route of this crate.
-pub static ROUTES: [&Route; 5] = [&start::ROUTE, &list::ROUTE, &get::ROUTE, &cancel::ROUTE, &of_vendor::ROUTE];
+pub static ROUTES: [&Route; 6] = [
+    &start::ROUTE,
+    &list::ROUTE,
+    &get::ROUTE,
+    &cancel::ROUTE,
+    &resume::ROUTE,
+    &of_vendor::ROUTE,
+];
+
+/// What became of vendors on pages that could not be worked on, beside the words of outcomes.
+pub const NOT_DONE: &str = "not_done";
 
 /// The crate's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
-#[openapi(paths(start::handle, list::handle, get::handle, cancel::handle, of_vendor::handle))]
+#[openapi(paths(start::handle, list::handle, get::handle, cancel::handle, resume::handle, of_vendor::handle))]
 pub struct Docs;
 
 /// What the queue of verifications carries.

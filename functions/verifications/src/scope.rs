@@ -9,7 +9,7 @@ use runtime::problem::invalid;
 use runtime::{ApiError, App};
 use store::StoreError;
 use store::directory::Entry;
-use store::verifications::{Estimate, RunScope};
+use store::verifications::{Estimate, RunScope, scope_key};
 
 use crate::start::StartRequest;
 
@@ -34,6 +34,8 @@ pub(crate) struct Scope {
     pub(crate) scope: RunScope,
     /// The vendors named one by one that have something to ask about, in order of id.
     pub(crate) named: Option<Vec<VendorId>>,
+    /// Tells it from other scopes.
+    pub(crate) key: String,
     pub(crate) estimate: Estimate,
 }
 
@@ -83,7 +85,8 @@ pub(crate) async fn read(app: &App, request: &StartRequest) -> Result<Scope, Api
         let with = entries.iter().filter(|entry| has_identifiers(entry, &request.kinds));
         with.map(|entry| entry.id).collect::<BTreeSet<VendorId>>().into_iter().collect()
     });
-    Ok(Scope { scope, named, estimate })
+    let key = scope_key(&scope, named.as_deref().unwrap_or_default());
+    Ok(Scope { scope, named, key, estimate })
 }
 
 async fn named(app: &App, texts: &[String]) -> Result<Vec<Entry>, ApiError> {

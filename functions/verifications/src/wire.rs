@@ -8,7 +8,7 @@ use domain::verification::{Asked, Classification, EnterpriseType, Facts, Kind, M
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
-use store::verifications::{Estimate, Run, RunScope, RunState};
+use store::verifications::{Estimate, Example, Limits, Run, RunScope, RunState};
 use utoipa::ToSchema;
 
 /// A verification of many vendors.
@@ -27,16 +27,69 @@ pub struct RunResponse {
     /// `running`, `completed`, `halted` (every further question would end like the last one: see `reason`) or `cancelled`.
     #[schema(value_type = String, example = "running")]
     state: RunState,
-    /// Why it was halted: `cashfree:insufficient_balance`, with what to do.
+    /// Why it was halted: `cashfree:insufficient_balance`, with what to do before it is resumed.
     reason: Option<String>,
+    /// What a register told within so many days is not asked again.
+    not_asked_within_days: u32,
+    /// The most identifiers it asks about.
+    max_requests: u32,
+    /// Nothing is asked before, for the time being: the account's limit is reached.
+    waiting_until: Option<Timestamp>,
+    /// Why not: `daily_limit`, `too_many_requests`.
+    waiting_for: Option<String>,
     /// How far it is. Vendors are counted in groups of up to fifty, once all of a group are dealt with.
     progress: Progress,
     /// Who started it, `usr_…`.
     created_by: String,
     /// When.
     created_at: Timestamp,
+    /// When it was last resumed.
+    resumed_at: Option<Timestamp>,
     /// When it ended.
     ended_at: Option<Timestamp>,
+}
+
+/// A verification with the vendors to look into.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RunDetailResponse {
+    #[serde(flatten)]
+    pub(crate) run: RunResponse,
+    /// Up to 100 vendors of each end that wants looking into: `mismatch`, `not_found`, `invalid_input`, `timeout`, `provider_error`, and
+    /// `not_done` where a page could not be worked on. `progress.outcomes` says how many there are.
+    pub(crate) examples: BTreeMap<String, Vec<ExampleResponse>>,
+}
+
+/// A vendor to look into; see `GET /api/v1/vendors/{id}/findings`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExampleResponse {
+    /// The vendor, `vnd_…`.
+    vendor_id: String,
+    /// The buyer's code for it.
+    vendor_code: Option<String>,
+    /// Which register.
+    kind: Option<Kind>,
+    /// The identifier, masked.
+    identifier: Option<String>,
+    /// Why, for machines: `<provider>:<code>`.
+    reason: String,
+}
+
+impl From<Example> for ExampleResponse {
+    fn from(example: Example) -> Self {
+        let Example {
+            vendor_id,
+            vendor_code,
+            asked,
+            reason,
+        } = example;
+        Self {
+            vendor_id: vendor_id.to_string(),
+            vendor_code,
+            kind: asked.as_ref().map(Asked::kind),
+            identifier: asked.as_ref().map(Asked::masked),
+            reason,
+        }
+    }
 }
 
 /// What a run will ask.
@@ -65,6 +118,12 @@ pub(crate) struct Progress {
     asked: u32,
     /// Those of them that repeated one which went unanswered.
     retries: u32,
+    /// Identifiers of vendors that were not asked about, because the register told within `not_asked_within_days`.
+    skipped: u32,
+    /// Groups of vendors that could not be worked on, for a reason on our side.
+    pages_failed: u32,
+    /// Their vendors that were not dealt with: start another run for them.
+    vendors_failed: u32,
     /// Identifiers of vendors, by outcome.
     outcomes: BTreeMap<String, u32>,
 }
@@ -97,6 +156,11 @@ impl From<Run> for RunResponse {
             kinds,
             scope: RunScope { segment_id, filter },
             estimate,
+            limits: Limits {
+                not_asked_within_days,
+                max_requests,
+            },
+            scope_key: _,
             state,
             reason,
             pages: _,
@@ -104,9 +168,16 @@ impl From<Run> for RunResponse {
             vendors_done,
             requests,
             retries,
+            identifiers_asked: _,
+            skipped,
+            pages_failed,
+            vendors_failed,
+            waiting_until,
+            waiting_for,
             outcomes,
             created_by,
             created_at,
+            resumed_at,
             ended_at,
         } = run;
         Self {
@@ -117,14 +188,22 @@ impl From<Run> for RunResponse {
             preflight: estimate.into(),
             state,
             reason,
+            not_asked_within_days,
+            max_requests,
+            waiting_until: waiting_until.filter(|_| state == RunState::Running),
+            waiting_for: waiting_for.filter(|_| state == RunState::Running),
             progress: Progress {
                 vendors_done,
                 asked: requests,
                 retries,
+                skipped,
+                pages_failed,
+                vendors_failed,
                 outcomes,
             },
             created_by: created_by.to_string(),
             created_at,
+            resumed_at,
             ended_at,
         }
     }

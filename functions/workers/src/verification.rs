@@ -3,28 +3,31 @@
 //! A run is cut into pages of fifty vendors. A few pages are worked on at a time; each, when done, hands out the one after it, so that
 //! a long run neither floods the queue nor stands in the way of another. Every message may come twice and at any time:
 //!
-//! - what a page holds is decided once, and it is counted once ([`store::verifications::close_page`]);
+//! - what a page holds is decided once, and it is counted once ([`store::verifications::count_page`]);
 //! - that an identifier is asked about is written down before the provider hears of it ([`store::verifications::claim`]), in one
 //!   transaction with a look at the run: nothing is asked twice by accident, and nothing after a cancellation;
-//! - an answer is written down before anything follows from it, and what follows can be repeated.
+//! - an answer is written down before anything follows from it, and what follows can be repeated;
+//! - an answer that is about the account and not about the identifier leaves the identifier waiting: it counts as no attempt, is in nobody's
+//!   history, and is asked again when the run is resumed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::VendorId;
+use domain::declaration::indian_date;
 use domain::vendor_record::Vendor;
 use domain::verification::{Asked, Next, Outcome, Verification, VerificationRequest, VerificationResult, identifiers_of, status_entries};
 use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use outbound::https::Https;
-use runtime::{App, Message, Metrics, Outgoing, RecordError, Var, Worker};
+use runtime::{ApiError, App, InvalidSecret, Message, Metrics, Outgoing, RecordError, Var, Worker};
 use store::gcra::{self, Rate, Reservation};
 use store::vendors::By;
-use store::verifications::{self as runs, Ask, AskState, Attempt, Claim, Counts, PAGE_VENDORS, Run, RunState, WorkPage};
+use store::verifications::{self as runs, Ask, AskState, Attempt, Claim, Counts, DailyLimit, Example, PAGE_VENDORS, Run, RunState, WorkPage};
 use store::{Store, StoreError};
-use verification::{Cashfree, CashfreeCredentials, Verifier, cashfree};
+use verification::{Cashfree, CashfreeCredentials, CashfreePublicKey, Verifier, cashfree};
 use verifications::{Task, VerificationMessage, has_identifiers};
 
 use crate::each::each;
@@ -36,7 +39,8 @@ pub static WORKER: Worker = Worker {
         Var::TableName,
         Var::VerificationQueueUrl,
         Var::VerificationSecretArn,
-        Var::VerificationPerSecond,
+        Var::VerificationPerMinute,
+        Var::VerificationDailyLimit,
     ],
     handler: |app, messages| Box::pin(each(messages, move |message| handle(app, message))),
 };
@@ -68,6 +72,16 @@ const LOST_AFTER: SignedDuration = SignedDuration::from_secs(120);
 /// Seconds before the first repetition, doubled with each.
 const BACKOFF_SECS: u32 = 5;
 
+/// Failures of the provider in a row, over all runs and whatever they were about, after which it is taken to be down. More than one
+/// identifier has attempts, so that one the register chokes on stops nobody.
+const OUTAGE_AFTER: u32 = 10;
+
+/// How often the queue delivers a message before it gives it up; as `maxReceiveCount` in the template.
+const DELIVERIES: u32 = 5;
+
+/// A wait that is worth telling whoever looks at the run.
+const LONG_WAIT_SECS: i64 = 60;
+
 /// The longest SQS keeps a message back.
 const MAX_DELAY_SECS: u32 = 900;
 
@@ -81,9 +95,17 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
         correlation_id: &message.correlation_id,
         deadline: Instant::now() + BUDGET,
     };
-    match task {
+    let done = match task {
         Task::Plan => work.plan().await,
         Task::Page { number } => work.page(number).await,
+    };
+    match done {
+        Err(error) if message.receive_count >= DELIVERIES => {
+            // It goes to the dead letters, where operators see it; the run does not wait for them.
+            work.give_up(task).await?;
+            Err(error)
+        }
+        done => done,
     }
 }
 
@@ -107,22 +129,45 @@ impl Work<'_> {
         runtime::send_as(self.app, Var::VerificationQueueUrl, self.correlation_id, Some(&tenant), &[message]).await
     }
 
-    /// Cuts the run into pages and hands out the first.
+    /// Goes on without what could not be done several times.
+    async fn give_up(&self, task: Task) -> Result<(), RecordError> {
+        let now = self.app.now();
+        let Task::Page { number } = task else {
+            runs::stop(self.store, self.run.id, RunState::Halted, Some(&halted_because("plan_failed")), now).await?;
+            return Ok(());
+        };
+        if runs::fail_page(self.store, self.run.id, number, now).await? {
+            tracing::error!(correlation_id = self.correlation_id, run_id = %self.run.id, page = number, "verification of a page given up");
+        }
+        self.pass_on(number).await?;
+        let page = runs::get_page(self.store, self.run.id, number).await?;
+        for vendor_id in page.vendor_ids.into_iter().filter(|_| page.failed) {
+            let example = Example {
+                vendor_id,
+                vendor_code: None,
+                asked: None,
+                reason: "worker:page_failed".to_owned(),
+            };
+            runs::put_example(self.store, self.run.id, verifications::NOT_DONE, &example, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Cuts the run into pages and hands out the first of each lane that is not done.
     async fn plan(&self) -> Result<(), RecordError> {
         if self.run.state != RunState::Running {
             return Ok(());
         }
-        let pages = match self.run.pages {
-            Some(pages) => pages,
-            None => match self.write_pages().await? {
-                Some(pages) => pages,
-                None => return self.send(Task::Plan, 0).await,
-            },
-        };
-        for number in 1..=LANES.min(pages) {
-            self.send(Task::Page { number }, 0).await?;
+        if self.run.pages.is_none() && self.write_pages().await?.is_none() {
+            return self.send(Task::Plan, 0).await;
         }
-        if pages == 0 {
+        let open = runs::open_pages(self.store, self.run.id).await?;
+        for lane in 0..LANES {
+            if let Some(&number) = open.iter().find(|number| **number % LANES == lane) {
+                self.send(Task::Page { number }, 0).await?;
+            }
+        }
+        if open.is_empty() {
             runs::complete(self.store, self.run.id, self.app.now()).await?;
         }
         Ok(())
@@ -149,12 +194,7 @@ impl Work<'_> {
             if Instant::now() > self.deadline {
                 return Ok(None);
             }
-            let page = WorkPage {
-                number: number + 1,
-                vendor_ids,
-                done_at: None,
-                passed_on: false,
-            };
+            let page = WorkPage::new(number + 1, vendor_ids);
             last = Some(runs::put_page(self.store, self.run.id, page, self.app.now()).await?);
         }
     }
@@ -166,24 +206,44 @@ impl Work<'_> {
             // Again, after a crash between the end of this page and the next message; or merely delivered twice.
             return if page.passed_on { Ok(()) } else { self.pass_on(number).await };
         }
+        if self.run.state == RunState::Halted {
+            // Left as it is: resuming the run hands it out again.
+            return Ok(());
+        }
         let pass = self.ask_all(&page).await?;
         if let Some(reason) = &pass.halt {
-            let reason = halted_because(reason);
-            if runs::stop(self.store, self.run.id, RunState::Halted, Some(&reason), self.app.now()).await? {
-                tracing::warn!(correlation_id = self.correlation_id, run_id = %self.run.id, reason, "verification halted");
+            self.halt(reason).await?;
+        }
+        if let Some((until, why)) = &pass.waiting {
+            runs::set_waiting(self.store, self.run.id, *until, why).await?;
+        }
+        // What a halted run left is open until the run is resumed, which may be by now: only where nobody will ask again it is done.
+        let is_left = pass.is_over && matches!(self.state().await?, RunState::Halted | RunState::Running);
+        let is_done = pass.later.is_none() || (pass.is_over && !is_left);
+        let page = runs::count_page(self.store, self.run.id, page, &pass.counts, is_done, self.app.now()).await?;
+        match (is_done, pass.later) {
+            (true, _) if page.passed_on => Ok(()),
+            (true, _) => {
+                self.count(&pass.counts);
+                self.pass_on(number).await
             }
-        }
-        if let Some(delay_secs) = pass.later
-            && !pass.is_over
-        {
             // A new message instead of a failure: waiting must not use up the receive count.
-            return self.send(Task::Page { number }, delay_secs).await;
+            (false, Some(delay_secs)) if !is_left => self.send(Task::Page { number }, delay_secs).await,
+            (false, _) => Ok(()),
         }
-        let now = self.app.now();
-        if runs::close_page(self.store, self.run.id, number, &pass.counts, now).await? {
-            self.count(&pass.counts);
-            self.pass_on(number).await?;
+    }
+
+    async fn state(&self) -> Result<RunState, RecordError> {
+        Ok(runs::get(self.store, self.run.id).await?.state)
+    }
+
+    async fn halt(&self, reason: &str) -> Result<(), RecordError> {
+        let told = halted_because(reason);
+        if runs::stop(self.store, self.run.id, RunState::Halted, Some(&told), self.app.now()).await? {
+            tracing::warn!(correlation_id = self.correlation_id, run_id = %self.run.id, reason = told, "verification halted");
         }
+        // Whatever is wrong with the account is mended in its secret more often than not.
+        self.app.forget_verification_account().await;
         Ok(())
     }
 
@@ -224,6 +284,7 @@ impl Work<'_> {
             counts: Counts::default(),
             halt: None,
             later: None,
+            waiting: None,
             is_over: self.run.state != RunState::Running,
         };
         let vendors = store::vendors::get_many(self.store, &page.vendor_ids).await?;
@@ -240,18 +301,30 @@ impl Work<'_> {
         }
         let known = runs::asks(self.store, self.run.id, &identifiers).await?;
         let mut known: HashMap<Asked, Ask> = known.into_iter().map(|ask| (ask.asked.clone(), ask)).collect();
-        let verifier = self.verifier().await?;
-        if verifier.is_none() && !pass.is_over {
-            pass.halt = Some("not_set_up".to_owned());
-            pass.is_over = true;
+        let recent = self.recently_told(&bearers, &known).await?;
+        identifiers.retain(|asked| !recent.contains(asked));
+        for asked in &recent {
+            pass.counts.skipped += u32::try_from(bearers[asked].len()).unwrap_or(u32::MAX);
+        }
+        let mut verifier = None;
+        if !pass.is_over {
+            match self.verifier().await? {
+                Ok(ready) => verifier = Some(ready),
+                Err(reason) => {
+                    pass.halt = Some(reason.to_owned());
+                    pass.is_over = true;
+                }
+            }
         }
         let asking = Asking {
             work: self,
             page: page.number,
-            verifier: verifier.filter(|_| !pass.is_over),
+            verifier,
             halt: OnceLock::new(),
+            day_is_full: AtomicBool::new(false),
             is_over: AtomicBool::new(pass.is_over),
-            closed_until: AtomicI64::new(store::providers::get(self.store, ACCOUNT).await?.closed_until),
+            closed_until: AtomicI64::new(0),
+            failures: AtomicU32::new(0),
         };
         let questions: Vec<(Asked, Option<Ask>)> = identifiers
             .into_iter()
@@ -267,8 +340,9 @@ impl Work<'_> {
                 let standing = asking.ask(&asked, seen).await?;
                 let mut outcomes = Vec::new();
                 if let Standing::Settled(ask) = &standing {
+                    let holders = self.holders(ask).await?;
                     for vendor in bearers.get(&asked).into_iter().flatten() {
-                        outcomes.extend(self.keep(vendor, ask).await?);
+                        outcomes.extend(self.keep(vendor, &holders, ask).await?);
                     }
                 }
                 Ok::<_, RecordError>((asked, standing, outcomes))
@@ -297,78 +371,120 @@ impl Work<'_> {
         pass.counts.vendors = u32::try_from(page.vendor_ids.len() - unsettled.len()).unwrap_or(u32::MAX);
         pass.is_over |= asking.is_over();
         pass.halt = pass.halt.or_else(|| asking.halt.get().cloned());
+        pass.waiting = asking.waiting()?;
         Ok(pass)
     }
 
+    /// The identifiers of which a register told all their bearers something not long ago, and that this run has not come to before.
+    async fn recently_told(&self, bearers: &HashMap<Asked, Vec<&Vendor>>, known: &HashMap<Asked, Ask>) -> Result<HashSet<Asked>, RecordError> {
+        let days = self.run.limits.not_asked_within_days;
+        if days == 0 {
+            return Ok(HashSet::new());
+        }
+        // Reckoned from when the run began, so that every pass over a page comes to the same.
+        let since = self.run.created_at - SignedDuration::from_hours(24 * i64::from(days));
+        let mut of_vendor: HashMap<VendorId, Vec<Asked>> = HashMap::new();
+        for (asked, vendors) in bearers.iter().filter(|(asked, _)| !known.contains_key(asked)) {
+            for vendor in vendors {
+                of_vendor.entry(vendor.id).or_default().push(asked.clone());
+            }
+        }
+        let mut told: HashMap<Asked, usize> = HashMap::new();
+        let mut read = stream::iter(of_vendor)
+            .map(|(vendor, identifiers)| async move { runs::latest(self.store, vendor, &identifiers).await })
+            .buffer_unordered(AT_ONCE);
+        while let Some(results) = read.next().await {
+            let results = results?.into_iter();
+            for result in results.filter(|result| result.outcome.is_conclusive() && result.checked_at >= since) {
+                *told.entry(result.asked).or_default() += 1;
+            }
+        }
+        let all = told.into_iter().filter(|(asked, vendors)| *vendors == bearers[asked].len());
+        Ok(all.map(|(asked, _)| asked).collect())
+    }
+
+    /// Every vendor that bears the Udyam number of an answer, to see whether it is one PAN's.
+    async fn holders(&self, ask: &Ask) -> Result<Vec<Vendor>, RecordError> {
+        let is_told = ask.answer.as_ref().is_some_and(|answer| answer.facts.is_some());
+        match &ask.asked {
+            Asked::Udyam(udyam) if is_told => Ok(store::directory::holders(self.store, udyam.as_str()).await?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Adds what came of an identifier to a vendor's history, and to its statuses what follows.
-    async fn keep(&self, vendor: &Vendor, ask: &Ask) -> Result<Option<Outcome>, RecordError> {
+    async fn keep(&self, vendor: &Vendor, holders: &[Vendor], ask: &Ask) -> Result<Option<Outcome>, RecordError> {
         let (Some(answer), Some(last)) = (&ask.answer, ask.attempts.last()) else {
             return Ok(None);
         };
-        let result = VerificationResult::of(vendor, answer.clone(), self.run.id, last.at, ask.count());
+        let result = VerificationResult::of(vendor, holders, answer.clone(), self.run.id, last.at, ask.count());
         let result = runs::add_result(self.store, vendor.id, ask.entry, result).await?;
         self.add_statuses(vendor, &result, ask).await?;
+        if result.outcome != Outcome::Verified {
+            let example = Example {
+                vendor_id: vendor.id,
+                vendor_code: Some(vendor.profile.vendor_code.as_str().to_owned()),
+                asked: Some(result.asked),
+                reason: result.reason,
+            };
+            runs::put_example(self.store, self.run.id, result.outcome.as_str(), &example, last.at).await?;
+        }
         Ok(Some(result.outcome))
     }
 
-    /// Adds the register's classes to a vendor's dated statuses, those that are not there yet.
+    /// Adds what the register's word comes to in a vendor's dated statuses, one entry after the other, until there is nothing to add.
     async fn add_statuses(&self, vendor: &Vendor, result: &VerificationResult, ask: &Ask) -> Result<(), RecordError> {
-        let entries = status_entries(result);
-        if entries.is_empty() {
-            return Ok(());
-        }
         let who = self.run.id.to_string();
         let mut seen = vendor.clone();
-        for entry in entries {
-            for attempt in 0_u32.. {
-                let history = store::vendors::status_history(self.store, seen.id).await?;
-                let is_known = history.iter().any(|known| {
-                    known.rank() == entry.rank()
-                        && (known.status, known.effective_from, known.effective_to, known.class_rule)
-                            == (entry.status, entry.effective_from, entry.effective_to, entry.class_rule)
-                });
-                if is_known {
-                    break;
-                }
-                let by = By {
-                    who: &who,
-                    at: self.app.now(),
-                    entry: ask.entry,
-                };
-                match store::vendors::add_status(self.store, &seen, &entry, by).await {
-                    Ok(now) => {
-                        seen = now;
-                        break;
-                    }
-                    // Changed between the read and the write: look again.
-                    Err(StoreError::Conflict(_)) if attempt < 5 => match store::vendors::get(self.store, seen.id).await {
+        let mut conflicts = 0;
+        // Each fiscal year is an entry at most, and Udyam is not that old: what goes on longer would go on for ever.
+        for _ in 0..100 {
+            let history = store::vendors::status_history(self.store, seen.id).await?;
+            let Some(entry) = status_entries(result, &history).into_iter().next() else {
+                return Ok(());
+            };
+            let by = By {
+                who: &who,
+                at: self.app.now(),
+                entry: ask.entry,
+            };
+            match store::vendors::add_status(self.store, &seen, &entry, by).await {
+                Ok(now) => seen = now,
+                // Changed between the read and the write: look again.
+                Err(StoreError::Conflict(_)) if conflicts < 5 => {
+                    conflicts += 1;
+                    match store::vendors::get(self.store, seen.id).await {
                         Ok(now) => seen = now,
                         Err(StoreError::NotFound) => return Ok(()),
                         Err(error) => return Err(error.into()),
-                    },
-                    Err(error) => return Err(error.into()),
+                    }
                 }
+                Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        Err("the statuses of a vendor never come to rest".into())
     }
 
-    /// The provider; `None` when the account was taken away since the run began.
-    async fn verifier(&self) -> Result<Option<Cashfree>, RecordError> {
-        let account = self
-            .app
-            .verification_account()
-            .await
-            .map_err(|error| format!("the secret of the provider of verifications: {error:?}"))?;
+    /// The provider, or why it cannot be asked: the account was taken away or spoilt since the run began.
+    async fn verifier(&self) -> Result<Result<Cashfree, &'static str>, RecordError> {
+        let account = match self.app.verification_account_since(self.run.account_as_of()).await {
+            Ok(account) => account,
+            Err(ApiError::Internal(error)) if error.is::<InvalidSecret>() => return Ok(Err("secret_unreadable")),
+            Err(error) => return Err(format!("the secret of the provider of verifications: {error:?}").into()),
+        };
         let Some((id, secret)) = account.credentials().filter(|_| account.provider() == cashfree::PROVIDER) else {
-            return Ok(None);
+            return Ok(Err("not_set_up"));
+        };
+        let Ok(public_key) = account.public_key().map(CashfreePublicKey::parse).transpose() else {
+            return Ok(Err("cashfree:public_key_unreadable"));
         };
         let credentials = CashfreeCredentials {
             client_id: id.into(),
             client_secret: secret.into(),
+            public_key,
         };
         let url = account.url().unwrap_or(cashfree::CASHFREE_URL);
-        Ok(Some(Cashfree::new(Https::new(ANSWER_TIMEOUT)?, url, credentials)))
+        Ok(Ok(Cashfree::new(Https::new(ANSWER_TIMEOUT)?, url, credentials)))
     }
 }
 
@@ -379,6 +495,8 @@ struct Pass {
     halt: Option<String>,
     /// In how many seconds there is more to do.
     later: Option<u32>,
+    /// Until when nothing is asked, and why, where that is long.
+    waiting: Option<(Timestamp, String)>,
     /// The run is over: nothing more is asked, whatever is left.
     is_over: bool,
 }
@@ -413,14 +531,45 @@ struct Asking<'a> {
     /// None where nothing may be asked.
     verifier: Option<Cashfree>,
     halt: OnceLock<String>,
+    day_is_full: AtomicBool,
     is_over: AtomicBool,
     /// The provider wants to be left alone until then, seconds since the epoch.
     closed_until: AtomicI64,
+    /// Failures of the provider in a row, when last looked at.
+    failures: AtomicU32,
 }
 
 impl Asking<'_> {
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Ends the run for everybody, and leaves what was being asked about for when it is resumed.
+    fn end(&self, reason: &str) {
+        self.halt.get_or_init(|| reason.to_owned());
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    fn closed_until(&self) -> Result<Timestamp, RecordError> {
+        Ok(Timestamp::from_second(self.closed_until.load(Ordering::Relaxed))?)
+    }
+
+    fn waiting(&self) -> Result<Option<(Timestamp, String)>, RecordError> {
+        let until = self.closed_until()?;
+        let is_long = until.duration_since(self.work.app.now()).as_secs() >= LONG_WAIT_SECS;
+        let why = match self.day_is_full.load(Ordering::Relaxed) {
+            true => "daily_limit",
+            false => "too_many_requests",
+        };
+        Ok(is_long.then(|| (until, why.to_owned())))
+    }
+
+    /// Reads again until when the account wants to be left alone: another run may have learned of it.
+    async fn look_at_account(&self) -> Result<Timestamp, RecordError> {
+        let state = store::providers::get(self.work.store, ACCOUNT).await?;
+        self.closed_until.fetch_max(state.closed_until, Ordering::Relaxed);
+        self.failures.store(state.failures, Ordering::Relaxed);
+        self.closed_until()
     }
 
     /// Asks about an identifier, if it is its time.
@@ -451,7 +600,7 @@ impl Asking<'_> {
         if Instant::now() > self.work.deadline {
             return Ok(Standing::Later { ask: seen, delay_secs: 0 });
         }
-        let closed_until = Timestamp::from_second(self.closed_until.load(Ordering::Relaxed))?;
+        let closed_until = self.look_at_account().await?;
         if now < closed_until {
             return later(seen, closed_until);
         }
@@ -467,26 +616,30 @@ impl Asking<'_> {
                 return Ok(Standing::Later { ask: seen, delay_secs });
             }
         }
-        // Somebody else's answer may have ended the run while this one waited.
+        // Somebody else's answer may have ended the run, or closed the account, while this one waited.
         if self.is_over() {
             return Ok(Standing::Later { ask: seen, delay_secs: 0 });
+        }
+        let closed_until = self.look_at_account().await?;
+        if now < closed_until {
+            return later(seen, closed_until);
         }
         self.ask_now(verifier, asked, seen).await
     }
 
     async fn slot(&self) -> Result<Reservation, RecordError> {
         let app = self.work.app;
-        let per_second = i64::from(app.config().number(Var::VerificationPerSecond)?);
+        let per_minute = i64::from(app.config().number(Var::VerificationPerMinute)?);
         let rate = Rate {
             name: ACCOUNT,
-            unit_micros: 1_000_000 / per_second,
+            unit_micros: 60_000_000 / per_minute,
             horizon_micros: i64::try_from(PACE_HORIZON.as_micros()).unwrap_or(i64::MAX),
         };
         Ok(gcra::reserve(self.work.store, rate, 1, app.now()).await?)
     }
 
     async fn ask_now(&self, verifier: &Cashfree, asked: &Asked, seen: Option<Ask>) -> Result<Standing, RecordError> {
-        let Work { app, store, run, .. } = self.work;
+        let Work { app, store, run, .. } = *self.work;
         let now = app.now();
         let request_id = app.new_ulid().to_string();
         let mut ask = seen.clone().unwrap_or_else(|| Ask {
@@ -495,6 +648,7 @@ impl Asking<'_> {
             entry: app.new_ulid(),
             state: AskState::Asking,
             attempts: Vec::new(),
+            turned_away: 0,
             not_before: None,
             answer: None,
         });
@@ -510,31 +664,87 @@ impl Asking<'_> {
             outcome: None,
             reason: None,
         });
-        match runs::claim(store, run.id, seen.as_ref(), &ask, now).await? {
+        let limit = DailyLimit {
+            account: ACCOUNT,
+            day: indian_date(now),
+            requests: app.config().number(Var::VerificationDailyLimit)?,
+        };
+        match runs::claim(store, run, seen.as_ref(), &ask, limit, now).await? {
             Claim::Won => {}
             Claim::Lost => return Ok(Standing::Later { ask: None, delay_secs: 2 }),
             Claim::RunOver => {
                 self.is_over.store(true, Ordering::Relaxed);
                 return Ok(Standing::Later { ask: seen, delay_secs: 0 });
             }
+            Claim::RunFull => {
+                self.end("max_requests");
+                return Ok(Standing::Later { ask: seen, delay_secs: 0 });
+            }
+            Claim::DayFull => {
+                self.day_is_full.store(true, Ordering::Relaxed);
+                self.closed_until.fetch_max(next_day_in_india(now), Ordering::Relaxed);
+                return Ok(Standing::Later {
+                    ask: seen,
+                    delay_secs: MAX_DELAY_SECS,
+                });
+            }
         }
         let request = VerificationRequest {
             id: request_id.parse()?,
             asked: asked.clone(),
+            at: now,
         };
         let answer = verifier.verify(&request).await;
-        if answer.halts_run() {
-            self.halt.get_or_init(|| answer.reason.clone());
-            self.is_over.store(true, Ordering::Relaxed);
+        match self.about_the_account(&answer).await? {
+            Some(until) => self.turn_away(ask, until).await,
+            None => self.write_down(ask, answer).await,
         }
-        if answer.outcome == Outcome::Quota && answer.is_retryable() {
-            // Too many requests: that is about the account, so everybody waits and nobody wastes an attempt.
+    }
+
+    /// Whether an answer says nothing of the identifier, because it is about the account or the provider: until when to wait then.
+    async fn about_the_account(&self, answer: &Verification) -> Result<Option<Timestamp>, RecordError> {
+        let Work { app, store, .. } = self.work;
+        let now = app.now();
+        if answer.halts_run() {
+            self.end(&answer.reason);
+            return Ok(Some(now));
+        }
+        if answer.outcome == Outcome::Quota {
+            // Too many requests: everybody waits, and nobody wastes an attempt.
             let wait = answer.retry_after_secs.unwrap_or(BACKOFF_SECS);
-            let until = app.now() + SignedDuration::from_secs(i64::from(wait));
+            let until = now + SignedDuration::from_secs(i64::from(wait));
             store::providers::close(store, ACCOUNT, until, &answer.reason).await?;
             self.closed_until.fetch_max(until.as_second(), Ordering::Relaxed);
+            return Ok(Some(until));
         }
-        self.write_down(ask, answer).await
+        if !answer.is_retryable() {
+            if self.failures.swap(0, Ordering::Relaxed) > 0 {
+                runs::answered(store, ACCOUNT).await?;
+            }
+            return Ok(None);
+        }
+        let failures = store::providers::failed(store, ACCOUNT).await?;
+        self.failures.store(failures, Ordering::Relaxed);
+        if failures < OUTAGE_AFTER {
+            return Ok(None);
+        }
+        self.end("provider_unavailable");
+        Ok(Some(now))
+    }
+
+    /// Leaves an identifier for later as if nobody had asked about it.
+    async fn turn_away(&self, mut ask: Ask, until: Timestamp) -> Result<Standing, RecordError> {
+        let Work { app, store, run, .. } = self.work;
+        ask.attempts.pop();
+        ask.turned_away += 1;
+        ask.state = AskState::Waiting;
+        ask.not_before = Some(until);
+        let is_ours = runs::settle(store, run.id, &ask, app.now()).await?;
+        let delay_secs = u32::try_from(until.duration_since(app.now()).as_secs().max(0) + 1).unwrap_or(MAX_DELAY_SECS);
+        Ok(Standing::Later {
+            ask: is_ours.then_some(ask),
+            delay_secs,
+        })
     }
 
     /// Writes down an answer, or when to ask again.
@@ -548,7 +758,10 @@ impl Asking<'_> {
             last.at = now;
         }
         let mut delay_secs = 0;
-        if answer.is_retryable() && ask.count() < MAX_ATTEMPTS {
+        // What may have been paid for is asked once more, and not until it ends otherwise.
+        let alike = ask.attempts.iter().filter(|attempt| attempt.reason.as_ref() == Some(&answer.reason));
+        let is_worth_it = answer.next != Next::RetryOnce || alike.count() < 2;
+        if answer.is_retryable() && is_worth_it && ask.count() < MAX_ATTEMPTS {
             delay_secs = backoff(app, ask.count(), answer.retry_after_secs);
             ask.state = AskState::Waiting;
             ask.not_before = Some(now + SignedDuration::from_secs(i64::from(delay_secs)));
@@ -592,15 +805,30 @@ const LOST: &str = "worker:answer_lost";
 /// What a user is told of the provider's reason.
 fn halted_because(reason: &str) -> String {
     let what_to_do = match reason {
-        "not_set_up" => "the provider's account is no longer set up: fill in its secret, then start another run",
-        reason if reason.ends_with(":insufficient_balance") => "the account has no money left: recharge it, then start another run",
-        reason if reason.ends_with(":another_identifier") => {
-            "the provider answered with another identifier than was asked, as it does for keys that are not active: activate them, then start another run"
+        "not_set_up" => "the provider's account is no longer set up: fill in its secret, then resume the run",
+        "secret_unreadable" => "the secret of the provider's account is no JSON object of texts: correct it, then resume the run",
+        "provider_unavailable" => "the provider or the registers behind it failed time after time: wait, then resume the run",
+        "plan_failed" => "the vendors could not be read, for a reason on our side: resume the run",
+        "max_requests" => "it has asked about as many identifiers as it may: start another run, which asks only about what this one did not come to",
+        reason if reason.ends_with(":public_key_unreadable") => {
+            "the public key in the secret is no RSA public key: copy the PEM file of the provider's dashboard, with \\n for its line breaks, then resume the run"
         }
-        reason if reason.ends_with(":not_enabled") => "the account is not enabled for this: have the provider enable it, then start another run",
-        _ => "the provider refuses the account: check its keys and allowed addresses, then start another run",
+        reason if reason.ends_with(":insufficient_balance") => "the account has no money left: recharge it, then resume the run",
+        reason if reason.ends_with(":another_identifier") => {
+            "the provider answered with another identifier than was asked, as it does for keys that are not active: activate them, then resume the run"
+        }
+        reason if reason.ends_with(":not_enabled") => "the account is not enabled for this: have the provider enable it, then resume the run",
+        _ => {
+            "the provider refuses the account: check its keys, and that it either allows this stack's addresses or has its public key in the secret, then resume the run"
+        }
     };
     format!("{reason}: {what_to_do}")
+}
+
+/// The second at which the next day begins in India, which has no other time than UTC+5:30.
+fn next_day_in_india(now: Timestamp) -> i64 {
+    const OFFSET: i64 = 19_800;
+    ((now.as_second() + OFFSET).div_euclid(86_400) + 1) * 86_400 - OFFSET
 }
 
 /// Exponential backoff with full jitter, and never sooner than the provider wants.
@@ -623,5 +851,17 @@ mod tests {
     fn a_user_is_told_what_to_do_about_every_reason() {
         assert!(halted_because("cashfree:insufficient_balance").contains("recharge"));
         assert!(halted_because("cashfree:authentication_failed").contains("keys"));
+        assert!(halted_because("cashfree:public_key_unreadable").contains("PEM"));
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_india() {
+        for (now, next) in [
+            ("2026-11-02T18:29:59Z", "2026-11-02T18:30:00Z"),
+            ("2026-11-02T18:30:00Z", "2026-11-03T18:30:00Z"),
+        ] {
+            let (now, next): (Timestamp, Timestamp) = (now.parse().unwrap(), next.parse().unwrap());
+            assert_eq!(next_day_in_india(now), next.as_second());
+        }
     }
 }

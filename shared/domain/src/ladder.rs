@@ -41,15 +41,21 @@ pub struct LadderFacts<'a> {
     pub answer: Option<Particulars<'a>>,
     /// What its certificate says.
     pub certificate: Option<Particulars<'a>>,
+    /// What the Udyam register said when it was last asked; compared with what was typed where there is no certificate.
+    pub register: Option<Particulars<'a>>,
     /// Other vendors that claim the same Udyam number.
     pub other_claims: &'a [UdyamClaim<'a>],
     /// Today in India, to find dates that lie ahead; none leaves that out.
     pub today: Option<Date>,
 }
 
-/// What a form or a certificate says.
+/// What a form, a certificate or a register says.
 #[derive(Clone, Copy, Default)]
 pub struct Particulars<'a> {
+    /// PAN.
+    pub pan: Option<&'a str>,
+    /// GSTINs.
+    pub gstins: &'a [&'a str],
     /// Udyam number.
     pub udyam: Option<&'a str>,
     /// Name of the enterprise.
@@ -93,8 +99,10 @@ pub enum Check {
     UdyamClaimedOnce,
     /// The date of registration is one Udyam can have.
     RegistrationDate,
-    /// The certificate says what the vendor typed.
+    /// The certificate says what the vendor typed; where there is none, the Udyam register does.
     CertificateAnswer,
+    /// The vendor typed the PAN, the GSTINs and the Udyam number that are on file.
+    AnswerRecord,
     /// The PIN code lies in the state.
     PinState,
 }
@@ -198,6 +206,7 @@ pub fn findings(facts: &LadderFacts<'_>) -> Vec<Finding> {
     udyam_claimed_once(facts, udyam.as_ref(), holder.as_ref(), &mut found);
     found.push(registration_date(facts));
     certificate_answer(facts, &mut found);
+    answer_record(facts, holder.as_ref(), &gstins, udyam.as_ref(), &mut found);
     found.push(pin_state(facts));
     found
 }
@@ -311,7 +320,7 @@ fn gstin_pan(pan: Option<&Pan>, gstins: &[Gstin]) -> Finding {
 }
 
 /// Which holders a name or a kind of organisation calls for, and the word that says so.
-fn holders_called_for(text: &str, is_type: bool) -> Option<(&'static str, &'static [PanHolder])> {
+pub(crate) fn holders_called_for(text: &str, is_type: bool) -> Option<(&'static str, &'static [PanHolder])> {
     use PanHolder::{
         ArtificialPerson, AssociationOfPersons, BodyOfIndividuals, Company, Firm, Government, HinduUndividedFamily, LocalAuthority, Person, Trust,
     };
@@ -609,89 +618,231 @@ fn registration_date(facts: &LadderFacts<'_>) -> Finding {
     Finding::passed(check, seen, "The date of registration is one Udyam can have.")
 }
 
+/// What an answer is held against: its name, its fields, and the codes of what differs.
+struct Paper {
+    name: &'static str,
+    fields: [&'static str; 4],
+    codes: [&'static str; 4],
+}
+
+const CERTIFICATE: Paper = Paper {
+    name: "certificate",
+    fields: [
+        "certificate.udyam_number",
+        "certificate.registration_date",
+        "certificate.status",
+        "certificate.name",
+    ],
+    codes: [
+        "certificate_udyam_differs",
+        "certificate_date_differs",
+        "certificate_class_differs",
+        "certificate_name_differs",
+    ],
+};
+
+const REGISTER: Paper = Paper {
+    name: "Udyam register",
+    fields: ["register.udyam_number", "register.registration_date", "register.status", "register.name"],
+    codes: [
+        "register_udyam_differs",
+        "register_date_differs",
+        "register_class_differs",
+        "register_name_differs",
+    ],
+};
+
+/// One thing a paper and an answer both have: the fields, and how they differ if they do.
+struct Compared {
+    seen: Vec<FieldSeen>,
+    differs: Option<(Severity, &'static str, String)>,
+}
+
 fn certificate_answer(facts: &LadderFacts<'_>, found: &mut Vec<Finding>) {
     let check = Check::CertificateAnswer;
-    let (Some(answer), Some(certificate)) = (&facts.answer, &facts.certificate) else {
-        let missing = if facts.certificate.is_none() { "certificate" } else { "answer" };
+    let paper = facts.certificate.map(|certificate| (&CERTIFICATE, certificate));
+    let paper = paper.or(facts.register.map(|register| (&REGISTER, register)));
+    let (Some(answer), Some((paper, printed))) = (&facts.answer, paper) else {
+        let missing = if facts.answer.is_some() {
+            "certificate, and no entry of the register,"
+        } else {
+            "answer"
+        };
         found.push(Finding::not_applicable(check, format!("There is no {missing} to compare.")));
         return;
     };
-    let before = found.len();
-    let mut compared = Vec::new();
-
-    if let (Some(typed), Some(printed)) = (given(answer.udyam), given(certificate.udyam)) {
-        let shown = |text: &str| Udyam::parse(text).map_or_else(|_| masked_text(text), |udyam| udyam.value.masked());
-        let seen = vec![
-            FieldSeen::new("answer.udyam_number", shown(typed)),
-            FieldSeen::new("certificate.udyam_number", shown(printed)),
-        ];
-        let same = match (Udyam::parse(typed), Udyam::parse(printed)) {
-            (Ok(typed), Ok(printed)) => typed.value == printed.value,
-            _ => typed.eq_ignore_ascii_case(printed),
-        };
-        if !same {
-            found.push(Finding::failed(
-                check,
-                Severity::Contradiction,
-                "certificate_udyam_differs",
-                seen.clone(),
-                "The certificate carries another Udyam number than was typed: ask the vendor which is right.",
-            ));
+    let compared = [
+        udyam_of(paper, answer, &printed),
+        date_of(paper, answer, &printed),
+        class_of(paper, answer, &printed),
+        name_of(paper, answer, &printed),
+    ];
+    let name = paper.name;
+    let (mut all, mut differs) = (Vec::new(), false);
+    for Compared { seen, differs: difference } in compared.into_iter().flatten() {
+        if let Some((severity, code, sentence)) = difference {
+            differs = true;
+            found.push(Finding::failed(check, severity, code, seen.clone(), sentence));
         }
-        compared.extend(seen);
+        all.extend(seen);
     }
-    if let (Some(typed), Some(printed)) = (answer.registered_on, certificate.registered_on) {
-        let seen = vec![
-            FieldSeen::new("answer.registration_date", typed),
-            FieldSeen::new("certificate.registration_date", printed),
-        ];
-        if typed != printed {
-            found.push(Finding::failed(
-                check,
-                Severity::Contradiction,
-                "certificate_date_differs",
-                seen.clone(),
-                format!("The certificate says registered on {printed}, typed was {typed}: take the certificate's."),
-            ));
-        }
-        compared.extend(seen);
-    }
-    if let (Some(typed), Some(printed)) = (answer.status, certificate.status) {
-        let seen = vec![FieldSeen::new("answer.status", typed), FieldSeen::new("certificate.status", printed)];
-        // A certificate shows the class of its day, and a trader's one shows a class too.
-        if typed != printed && typed != MsmeStatus::RegisteredTrader {
-            found.push(Finding::failed(
-                check,
-                Severity::Contradiction,
-                "certificate_class_differs",
-                seen.clone(),
-                format!("The certificate says {printed}, typed was {typed}: ask for the certificate of this year."),
-            ));
-        }
-        compared.extend(seen);
-    }
-    if let (Some(typed), Some(printed)) = (given(answer.name), given(certificate.name)) {
-        let seen = vec![FieldSeen::new("answer.name", typed), FieldSeen::new("certificate.name", printed)];
-        if !crate::pan_group::is_same_name(typed, printed) {
-            found.push(Finding::failed(
-                check,
-                Severity::Warning,
-                "certificate_name_differs",
-                seen.clone(),
-                "The certificate names another enterprise: compare the two names.",
-            ));
-        }
-        compared.extend(seen);
-    }
-
-    if compared.is_empty() {
+    if all.is_empty() {
         found.push(Finding::not_applicable(
             check,
-            "Certificate and answer have nothing in common to compare.",
+            format!("The {name} and the answer have nothing in common to compare."),
+        ));
+    } else if !differs {
+        found.push(Finding::passed(check, all, format!("The {name} says what the vendor typed.")));
+    }
+}
+
+fn shown_udyam(text: &str) -> String {
+    Udyam::parse(text).map_or_else(|_| masked_text(text), |udyam| udyam.value.masked())
+}
+
+fn udyam_of(paper: &Paper, answer: &Particulars<'_>, printed: &Particulars<'_>) -> Option<Compared> {
+    let (typed, printed) = (given(answer.udyam)?, given(printed.udyam)?);
+    let same = match (Udyam::parse(typed), Udyam::parse(printed)) {
+        (Ok(typed), Ok(printed)) => typed.value == printed.value,
+        _ => typed.eq_ignore_ascii_case(printed),
+    };
+    let sentence = format!(
+        "The {} carries another Udyam number than was typed: ask the vendor which is right.",
+        paper.name
+    );
+    Some(Compared {
+        seen: vec![
+            FieldSeen::new("answer.udyam_number", shown_udyam(typed)),
+            FieldSeen::new(paper.fields[0], shown_udyam(printed)),
+        ],
+        differs: (!same).then_some((Severity::Contradiction, paper.codes[0], sentence)),
+    })
+}
+
+fn date_of(paper: &Paper, answer: &Particulars<'_>, printed: &Particulars<'_>) -> Option<Compared> {
+    let (typed, printed) = (answer.registered_on?, printed.registered_on?);
+    let name = paper.name;
+    let sentence = format!("The {name} says registered on {printed}, typed was {typed}: take that of the {name}.");
+    Some(Compared {
+        seen: vec![
+            FieldSeen::new("answer.registration_date", typed),
+            FieldSeen::new(paper.fields[1], printed),
+        ],
+        differs: (typed != printed).then_some((Severity::Contradiction, paper.codes[1], sentence)),
+    })
+}
+
+fn class_of(paper: &Paper, answer: &Particulars<'_>, printed: &Particulars<'_>) -> Option<Compared> {
+    let (typed, printed) = (answer.status?, printed.status?);
+    // A certificate shows the class of its day, and a trader's one shows a class too.
+    let differs = typed != printed && typed != MsmeStatus::RegisteredTrader;
+    let sentence = format!(
+        "The {} says {printed}, typed was {typed}: ask for the certificate of this year.",
+        paper.name
+    );
+    Some(Compared {
+        seen: vec![FieldSeen::new("answer.status", typed), FieldSeen::new(paper.fields[2], printed)],
+        differs: differs.then_some((Severity::Contradiction, paper.codes[2], sentence)),
+    })
+}
+
+fn name_of(paper: &Paper, answer: &Particulars<'_>, printed: &Particulars<'_>) -> Option<Compared> {
+    let (typed, printed) = (given(answer.name)?, given(printed.name)?);
+    let same = crate::pan_group::is_same_name(typed, printed);
+    let sentence = format!("The {} names another enterprise: compare the two names.", paper.name);
+    Some(Compared {
+        seen: vec![FieldSeen::new("answer.name", typed), FieldSeen::new(paper.fields[3], printed)],
+        differs: (!same).then_some((Severity::Warning, paper.codes[3], sentence)),
+    })
+}
+
+/// What the vendor typed against what is on file. `pan` is the vendor's, of its own or by a GSTIN.
+fn answer_record(facts: &LadderFacts<'_>, pan: Option<&Pan>, gstins: &[Gstin], udyam: Option<&Udyam>, found: &mut Vec<Finding>) {
+    let check = Check::AnswerRecord;
+    let Some(answer) = &facts.answer else {
+        found.push(Finding::not_applicable(check, "There is no answer to compare."));
+        return;
+    };
+    let typed_gstins = answer.gstins.iter().filter_map(|text| Gstin::parse(text).ok());
+    let compared = [answer_pan(answer, pan), answer_udyam(answer, udyam)].into_iter().flatten();
+    let compared: Vec<Compared> = compared
+        .chain(typed_gstins.filter_map(|typed| answer_gstin(&typed.value, pan, gstins)))
+        .collect();
+    let all: Vec<FieldSeen> = compared.iter().flat_map(|compared| compared.seen.clone()).collect();
+    let before = found.len();
+    for Compared { seen, differs } in compared {
+        found.extend(differs.map(|(severity, code, sentence)| Finding::failed(check, severity, code, seen, sentence)));
+    }
+    if all.is_empty() {
+        found.push(Finding::not_applicable(
+            check,
+            "The answer and the record have nothing in common to compare.",
         ));
     } else if found.len() == before {
-        found.push(Finding::passed(check, compared, "The certificate says what the vendor typed."));
+        found.push(Finding::passed(check, all, "The vendor typed what is on file."));
     }
+}
+
+fn answer_pan(answer: &Particulars<'_>, pan: Option<&Pan>) -> Option<Compared> {
+    let (typed, pan) = (Pan::parse(given(answer.pan)?).ok()?.value, pan?);
+    let sentence = format!(
+        "The vendor typed PAN {}, on file is {}: the answer may be another business's, or the record wrong; ask for the PAN card.",
+        typed.masked(),
+        pan.masked()
+    );
+    Some(Compared {
+        seen: vec![
+            FieldSeen::new("answer.pan_number", typed.masked()),
+            FieldSeen::new("pan_number", pan.masked()),
+        ],
+        differs: (typed != *pan).then_some((Severity::Contradiction, "answer_pan_mismatch", sentence)),
+    })
+}
+
+fn answer_udyam(answer: &Particulars<'_>, udyam: Option<&Udyam>) -> Option<Compared> {
+    let (typed, udyam) = (Udyam::parse(given(answer.udyam)?).ok()?.value, udyam?);
+    let sentence = format!(
+        "The vendor typed Udyam number {}, on file is {}: ask which is right.",
+        typed.masked(),
+        udyam.masked()
+    );
+    Some(Compared {
+        seen: vec![
+            FieldSeen::new("answer.udyam_number", typed.masked()),
+            FieldSeen::new("udyam_number", udyam.masked()),
+        ],
+        differs: (typed != *udyam).then_some((Severity::Contradiction, "answer_udyam_mismatch", sentence)),
+    })
+}
+
+/// A GSTIN that was typed: of another PAN it is another business's, and one that is not on file may be missing there.
+fn answer_gstin(typed: &Gstin, pan: Option<&Pan>, gstins: &[Gstin]) -> Option<Compared> {
+    let embedded = typed.pan();
+    let differs = match (embedded, pan) {
+        (Some(embedded), Some(pan)) if embedded != *pan => Some((
+            Severity::Contradiction,
+            "answer_gstin_pan_mismatch",
+            format!(
+                "The vendor typed GSTIN {}, which belongs to PAN {}; on file is {}: find out which of the two is the vendor's.",
+                typed.masked(),
+                embedded.masked(),
+                pan.masked()
+            ),
+        )),
+        _ if gstins.is_empty() => return None,
+        _ if gstins.contains(typed) => None,
+        _ => Some((
+            Severity::Warning,
+            "answer_gstin_not_on_file",
+            format!(
+                "The vendor typed GSTIN {}, which is not on file: add it if it is the vendor's.",
+                typed.masked()
+            ),
+        )),
+    };
+    let mut seen = vec![FieldSeen::new("answer.gst_number", typed.masked())];
+    seen.extend(gstins.iter().map(|gstin| FieldSeen::new("gst_number", gstin.masked())));
+    Some(Compared { seen, differs })
 }
 
 fn pin_state(facts: &LadderFacts<'_>) -> Finding {

@@ -1,5 +1,6 @@
 //! What a handler may use: settings, clients, clock. Everything is made on first use, so a function pays only for what it touches.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,8 @@ pub struct App {
     email_providers: Cached<EmailProviderSecrets>,
     whatsapp: Cached<WhatsappAccount>,
     verification: Cached<VerificationAccount>,
+    /// When it was read, seconds since the epoch.
+    verification_read_at: AtomicI64,
 }
 
 impl App {
@@ -84,6 +87,7 @@ impl App {
             email_providers: Mutex::const_new(None),
             whatsapp: Mutex::const_new(None),
             verification: Mutex::const_new(None),
+            verification_read_at: AtomicI64::new(0),
         }
     }
 
@@ -231,6 +235,25 @@ impl App {
     pub async fn verification_account(&self) -> Result<Arc<VerificationAccount>, ApiError> {
         self.cached(&self.verification, Var::VerificationSecretArn, VerificationAccount::parse)
             .await
+    }
+
+    /// The account with a provider of verifications as it was at that time or is now: whatever was read before is read again, so that what
+    /// somebody mended counts at once.
+    ///
+    /// # Errors
+    /// When the secret cannot be read or is malformed.
+    pub async fn verification_account_since(&self, since: Timestamp) -> Result<Arc<VerificationAccount>, ApiError> {
+        let now = self.now();
+        if self.verification_read_at.load(Ordering::Relaxed) <= since.as_second() {
+            self.forget_verification_account().await;
+            self.verification_read_at.store(now.as_second(), Ordering::Relaxed);
+        }
+        self.verification_account().await
+    }
+
+    /// Forgets the account: the provider refuses it, so it is likely to be changed.
+    pub async fn forget_verification_account(&self) {
+        *self.verification.lock().await = None;
     }
 
     async fn cached<T>(&self, cache: &Cached<T>, var: Var, parse: fn(&str) -> Result<T, InvalidSecret>) -> Result<Arc<T>, ApiError> {

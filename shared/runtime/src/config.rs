@@ -64,8 +64,10 @@ pub enum Var {
     VerificationQueueUrl,
     /// Secrets Manager id of the account with a provider of verifications.
     VerificationSecretArn,
-    /// How many identifiers a second the provider of verifications may be asked about.
-    VerificationPerSecond,
+    /// How many identifiers a minute the provider of verifications may be asked about.
+    VerificationPerMinute,
+    /// How many requests a day in India it may be sent.
+    VerificationDailyLimit,
     /// What the organisation holds of traders. See `domain::payment::TraderPolicy`.
     TraderPolicy,
     /// Changes of the bank rate since this version, or `none`. See `domain::payment::BankRates::with`.
@@ -78,7 +80,7 @@ pub enum Var {
 
 impl Var {
     /// Every variable, for tests.
-    pub const ALL: [Var; 33] = [
+    pub const ALL: [Var; 34] = [
         Var::TableName,
         Var::BucketName,
         Var::PlanQueueUrl,
@@ -107,7 +109,8 @@ impl Var {
         Var::OutboundPolicy,
         Var::VerificationQueueUrl,
         Var::VerificationSecretArn,
-        Var::VerificationPerSecond,
+        Var::VerificationPerMinute,
+        Var::VerificationDailyLimit,
         Var::TraderPolicy,
         Var::BankRates,
         Var::SyncQueueUrl,
@@ -149,7 +152,8 @@ impl Var {
             Var::SyncSecretsArn => "SYNC_SECRETS_ARN",
             Var::VerificationQueueUrl => "VERIFICATION_QUEUE_URL",
             Var::VerificationSecretArn => "VERIFICATION_SECRET_ARN",
-            Var::VerificationPerSecond => "VERIFICATION_PER_SECOND",
+            Var::VerificationPerMinute => "VERIFICATION_PER_MINUTE",
+            Var::VerificationDailyLimit => "VERIFICATION_DAILY_LIMIT",
         }
     }
 }

@@ -237,6 +237,8 @@ pub struct VerificationAccount {
     url: String,
     client_id: String,
     client_secret: String,
+    public_key: String,
+    price_paise: BTreeMap<String, u32>,
 }
 
 impl std::fmt::Debug for VerificationAccount {
@@ -271,6 +273,17 @@ impl VerificationAccount {
     pub fn credentials(&self) -> Option<(&str, &str)> {
         let (id, secret) = (self.client_id.trim(), self.client_secret.trim());
         (!id.is_empty() && !secret.is_empty()).then_some((id, secret))
+    }
+
+    /// The public key requests are signed with, where the account may be used from any address: PEM, or its base64 in one line.
+    pub fn public_key(&self) -> Option<&str> {
+        Some(self.public_key.trim()).filter(|key| !key.is_empty())
+    }
+
+    /// What an answer about an identifier of this kind (`udyam`, `gstin`, `pan`) costs, in paise, if somebody has written down what was
+    /// agreed with the provider.
+    pub fn price_paise(&self, kind: &str) -> Option<u32> {
+        self.price_paise.get(kind).copied()
     }
 }
 

@@ -3,7 +3,7 @@
 use domain::delivery::Channel;
 use domain::hash::sha256_hex;
 use domain::suppression::SuppressionId;
-use domain::verification::Asked;
+use domain::verification::{Asked, Kind};
 use domain::{
     CampaignId, ExportId, ImportId, ProposalId, ResponseId, ScheduleId, SegmentId, SyncRunId, SyncSourceId, TemplateId, UserId, VendorId,
     VerificationRunId,
@@ -430,6 +430,28 @@ pub(crate) fn verification_page(run: VerificationRunId, number: u32) -> Key {
 pub(crate) fn verification_ask(run: VerificationRunId, asked: &Asked) -> Key {
     let digest = sha256_hex(asked.as_str().as_bytes());
     key(verification_run(run).pk, format!("ASK#{}#{digest}", asked.kind()))
+}
+
+/// Begins the sort keys of vendors a run came to no good end with, by what became of them.
+pub(crate) fn verification_examples_prefix(outcome: &str) -> String {
+    format!("EX#{outcome}#")
+}
+
+/// A vendor a run came to no good end with; once for each identifier.
+pub(crate) fn verification_example(run: VerificationRunId, outcome: &str, vendor: VendorId, asked: Option<&Asked>) -> Key {
+    let digest = asked.map(|asked| sha256_hex(asked.as_str().as_bytes())).unwrap_or_default();
+    let prefix = verification_examples_prefix(outcome);
+    key(verification_run(run).pk, format!("{prefix}{vendor}#{digest}"))
+}
+
+/// Which run asks about identifiers of this kind in a scope. Hashed: a scope may be a thousand vendors.
+pub(crate) fn verification_scope(scope: &str, kind: Kind) -> Key {
+    key(format!("VERIFICATION#SCOPE#{}", sha256_hex(scope.as_bytes())), kind.as_str())
+}
+
+/// How much an account was used on a day in India.
+pub(crate) fn provider_day(name: &str, day: jiff::civil::Date) -> Key {
+    key(provider(name).pk, format!("DAY#{day}"))
 }
 
 /// What came of asking about a vendor; among each other by time.

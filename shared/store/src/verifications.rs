@@ -12,6 +12,7 @@ use domain::segment::VendorFilter;
 use domain::verification::{Asked, Kind, Outcome, Verification, VerificationResult};
 use domain::{SegmentId, UserId, VendorId, VerificationRunId};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -77,6 +78,15 @@ impl Estimate {
     }
 }
 
+/// How much a run may ask.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// What a register told within so many days is not asked again; 0 asks about everything.
+    pub not_asked_within_days: u32,
+    /// The most identifiers it asks about, each counted once however often it has to be asked.
+    pub max_requests: u32,
+}
+
 /// What became of a part of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -86,9 +96,37 @@ pub struct Counts {
     pub requests: u32,
     /// Those of them that repeated an earlier one.
     pub retries: u32,
+    /// Identifiers of vendors that were not asked about, because the register told not long ago.
+    pub skipped: u32,
     /// Identifiers of vendors, by what came of them.
     pub outcomes: BTreeMap<Outcome, u32>,
 }
+
+impl Counts {
+    /// What is added to the run, by attribute.
+    fn totals(&self) -> BTreeMap<String, i64> {
+        let Self {
+            vendors,
+            requests,
+            retries,
+            skipped,
+            outcomes,
+        } = self;
+        let totals = [
+            ("vendors_done", *vendors),
+            ("requests", *requests),
+            ("retries", *retries),
+            ("skipped", *skipped),
+        ];
+        let totals = totals.into_iter().map(|(name, count)| (name.to_owned(), count));
+        let outcomes = outcomes.iter().map(|(outcome, count)| (format!("{OUTCOMES}{outcome}"), *count));
+        let all = totals.chain(outcomes).filter(|(_, count)| *count > 0);
+        all.map(|(name, count)| (name, i64::from(count))).collect()
+    }
+}
+
+/// Where the counts by outcome lie in a run.
+const OUTCOMES: &str = "outcomes.";
 
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,6 +139,12 @@ pub struct Run {
     pub scope: RunScope,
     /// What it was expected to be.
     pub estimate: Estimate,
+    /// How much it may ask.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Tells its scope from others; see [`scope_key`].
+    #[serde(default)]
+    pub scope_key: String,
     /// Where it stands.
     pub state: RunState,
     /// Why it was halted.
@@ -117,37 +161,80 @@ pub struct Run {
     pub requests: u32,
     /// Those of them that repeated an earlier one.
     pub retries: u32,
+    /// Identifiers claimed so far, each once.
+    #[serde(default)]
+    pub identifiers_asked: u32,
+    /// Identifiers of vendors that were not asked about, because the register told not long ago.
+    #[serde(default)]
+    pub skipped: u32,
+    /// Pages that could not be worked on.
+    #[serde(default)]
+    pub pages_failed: u32,
+    /// Their vendors that were not dealt with.
+    #[serde(default)]
+    pub vendors_failed: u32,
+    /// Nothing is asked before, for the time being.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_until: Option<Timestamp>,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
     /// Identifiers of vendors, by what came of them; every outcome is named.
     pub outcomes: BTreeMap<String, u32>,
     /// Who started it.
     pub created_by: UserId,
     /// When.
     pub created_at: Timestamp,
+    /// When it was last resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<Timestamp>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
 }
 
 impl Run {
-    /// A run that has just begun. `pages` are given where they are written already.
-    pub fn new(id: VerificationRunId, kinds: Vec<Kind>, scope: RunScope, estimate: Estimate, pages: Option<u32>, by: UserId, now: Timestamp) -> Self {
+    /// A run that has just begun, of which no pages are written.
+    pub fn new(id: VerificationRunId, kinds: Vec<Kind>, scope: RunScope, estimate: Estimate, limits: Limits, by: UserId, now: Timestamp) -> Self {
         Self {
             id,
             kinds,
+            scope_key: scope_key(&scope, &[]),
             scope,
             estimate,
+            limits,
             state: RunState::Running,
             reason: None,
-            pages,
+            pages: None,
             pages_done: 0,
             vendors_done: 0,
             requests: 0,
             retries: 0,
+            identifiers_asked: 0,
+            skipped: 0,
+            pages_failed: 0,
+            vendors_failed: 0,
+            waiting_until: None,
+            waiting_for: None,
             outcomes: Outcome::ALL.iter().map(|outcome| (outcome.as_str().to_owned(), 0)).collect(),
             created_by: by,
             created_at: now,
+            resumed_at: None,
             ended_at: None,
         }
+    }
+
+    /// Since when whatever the account's secret says must have been read: whoever resumes a run has mended it.
+    pub fn account_as_of(&self) -> Timestamp {
+        self.resumed_at.unwrap_or(self.created_at)
+    }
+}
+
+/// A text that two runs have in common exactly if they are about the same vendors: a segment is its filter.
+pub fn scope_key(scope: &RunScope, named: &[VendorId]) -> String {
+    match &scope.filter {
+        Some(filter) => serde_json::to_string(filter).unwrap_or_default(),
+        None => named.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
     }
 }
 
@@ -167,6 +254,30 @@ pub struct WorkPage {
     /// Whether the page after it has been handed out.
     #[serde(default)]
     pub passed_on: bool,
+    /// Whether it was given up.
+    #[serde(default)]
+    pub failed: bool,
+    /// What of it is in the run's counts already, by attribute.
+    #[serde(default)]
+    pub counted: BTreeMap<String, i64>,
+    /// How often it was counted.
+    #[serde(default)]
+    pub counted_times: u32,
+}
+
+impl WorkPage {
+    /// A page nobody has worked on.
+    pub const fn new(number: u32, vendor_ids: Vec<VendorId>) -> Self {
+        Self {
+            number,
+            vendor_ids,
+            done_at: None,
+            passed_on: false,
+            failed: false,
+            counted: BTreeMap::new(),
+            counted_times: 0,
+        }
+    }
 }
 
 /// How long the work of a run is kept, in days. The results stay with the vendors.
@@ -176,15 +287,111 @@ fn expiry(at: Timestamp) -> i64 {
     at.as_second() + WORK_DAYS * 86_400
 }
 
-/// Stores a new run.
+/// What came of beginning or resuming a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// It runs.
+    Begun,
+    /// Another run is asking about the same.
+    Busy(VerificationRunId),
+    /// Its state does not allow it.
+    NotHalted,
+}
+
+/// Stores a new run, unless another one is asking about the same identifiers.
 ///
 /// # Errors
 /// When the table cannot be written.
-pub async fn create(store: &Store, run: &Run) -> Result<(), StoreError> {
+pub async fn create(store: &Store, run: &Run) -> Result<Begun, StoreError> {
     let mut stored = item(keys::verification_run(run.id), "verification_run", run)?;
     stored.insert("gsi1pk".into(), s(keys::VERIFICATION_RUNS));
     stored.insert("gsi1sk".into(), s(keys::by_time(run.created_at, run.id)));
-    store.put_fresh(stored).await
+    let put = Put::builder()
+        .table_name(&store.table)
+        .set_item(Some(stored))
+        // Race: none; a new id is nobody else's. It only keeps a repeated call from starting over.
+        .condition_expression("attribute_not_exists(pk)")
+        .build()
+        .map_err(unavailable)?;
+    let write = TransactWriteItem::builder().put(put).build();
+    match begin(store, run, write, run.created_at).await? {
+        // There already: the SDK repeated what had succeeded.
+        Begun::NotHalted => Ok(Begun::Begun),
+        begun => Ok(begun),
+    }
+}
+
+/// Lets a halted run go on, unless another one has begun to ask about the same identifiers.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn resume(store: &Store, run: &Run, now: Timestamp) -> Result<Begun, StoreError> {
+    let update = Update::builder()
+        .table_name(&store.table)
+        .set_key(Some(key_item(keys::verification_run(run.id))))
+        .update_expression("SET #state = :running, resumed_at = :now REMOVE #reason, ended_at, waiting_until, waiting_for")
+        // Race: two people resume it, or one cancels it: it goes on once, and only from where it was halted.
+        .condition_expression("#state = :halted")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_names("#reason", "reason")
+        .expression_attribute_values(":running", s(RunState::Running.as_str()))
+        .expression_attribute_values(":halted", s(RunState::Halted.as_str()))
+        .expression_attribute_values(":now", s(now.to_string()))
+        .build()
+        .map_err(unavailable)?;
+    begin(store, run, TransactWriteItem::builder().update(update).build(), now).await
+}
+
+/// Which run asks about a kind of identifiers in a scope.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    run_id: VerificationRunId,
+}
+
+/// Makes a run the one that asks in its scope, together with the write that makes it run.
+async fn begin(store: &Store, run: &Run, write: TransactWriteItem, now: Timestamp) -> Result<Begun, StoreError> {
+    for _ in 0..4 {
+        let mut writes = vec![write.clone()];
+        for kind in &run.kinds {
+            let key = keys::verification_scope(&run.scope_key, *kind);
+            let standing: Option<Marker> = store.get(key.clone()).await?;
+            if let Some(other) = standing.as_ref().map(|marker| marker.run_id).filter(|other| *other != run.id)
+                && is_running(store, other).await?
+            {
+                return Ok(Begun::Busy(other));
+            }
+            let mut stored = item(key, "verification_scope", &Marker { run_id: run.id })?;
+            stored.insert("expires_at".into(), n(expiry(now)));
+            let put = Put::builder().table_name(&store.table).set_item(Some(stored));
+            // Race: two runs over one scope begin at once; the second sees the first instead of paying for the same again.
+            let put = match standing {
+                None => put.condition_expression("attribute_not_exists(pk)"),
+                Some(marker) => put
+                    .condition_expression("run_id = :seen")
+                    .expression_attribute_values(":seen", s(marker.run_id.to_string())),
+            };
+            writes.push(TransactWriteItem::builder().put(put.build().map_err(unavailable)?).build());
+        }
+        match store.transact(writes).await? {
+            Transaction::Committed => return Ok(Begun::Begun),
+            Transaction::Refused(reasons) if Transaction::failed_at(&reasons, 0) => return Ok(Begun::NotHalted),
+            // Somebody else's marker came between: look again.
+            Transaction::Refused(_) => {}
+        }
+    }
+    Err(StoreError::Throttled)
+}
+
+async fn is_running(store: &Store, id: VerificationRunId) -> Result<bool, StoreError> {
+    match get(store, id).await {
+        Ok(run) => Ok(run.state == RunState::Running),
+        Err(StoreError::NotFound) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn unavailable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
 }
 
 /// Reads a run.
@@ -247,6 +454,24 @@ pub async fn complete(store: &Store, id: VerificationRunId, now: Timestamp) -> R
         .expression_attribute_values(":completed", s(RunState::Completed.as_str()))
         .expression_attribute_values(":now", s(now.to_string()));
     happened(update.send().await.map_err(StoreError::from))
+}
+
+/// Says that nothing is asked before then, and why: for whoever looks at the run.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn set_waiting(store: &Store, id: VerificationRunId, until: Timestamp, why: &str) -> Result<(), StoreError> {
+    store
+        .client
+        .update_item()
+        .table_name(&store.table)
+        .set_key(Some(key_item(keys::verification_run(id))))
+        .update_expression("SET waiting_until = :until, waiting_for = :why")
+        .expression_attribute_values(":until", s(until.to_string()))
+        .expression_attribute_values(":why", s(why))
+        .send()
+        .await?;
+    Ok(())
 }
 
 fn happened<T>(result: Result<T, StoreError>) -> Result<bool, StoreError> {
@@ -318,48 +543,141 @@ pub async fn get_page(store: &Store, run: VerificationRunId, number: u32) -> Res
     store.get(keys::verification_page(run, number)).await?.ok_or(StoreError::NotFound)
 }
 
-/// Ends a page and adds what became of it to the run, both or neither. False if it was ended before.
+/// The pages that are not done, in order.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn open_pages(store: &Store, run: VerificationRunId) -> Result<Vec<u32>, StoreError> {
+    let partition = keys::verification_run(run).pk;
+    let listing = Listing::partition(&partition).beginning_with(keys::VERIFICATION_PAGE_PREFIX).consistent();
+    let mut open = Vec::new();
+    for item in store.list_all_items(listing).await? {
+        let page: WorkPage = read(item)?;
+        open.extend(page.done_at.is_none().then_some(page.number));
+    }
+    Ok(open)
+}
+
+/// Adds what became of a page so far to the run, and ends the page if that is all of it; both or neither. Gives the page as it stands.
+///
+/// What was counted of it before is remembered with the page, so that counting it again adds only what is new.
 ///
 /// # Errors
 /// When the table cannot be written.
-pub async fn close_page(store: &Store, run: VerificationRunId, number: u32, counts: &Counts, now: Timestamp) -> Result<bool, StoreError> {
-    let unavailable = |error| StoreError::Unavailable(Box::new(error));
-    let page = Update::builder()
+pub async fn count_page(
+    store: &Store,
+    run: VerificationRunId,
+    mut seen: WorkPage,
+    counts: &Counts,
+    is_done: bool,
+    now: Timestamp,
+) -> Result<WorkPage, StoreError> {
+    let totals = counts.totals();
+    for _ in 0..8 {
+        if seen.done_at.is_some() || (!is_done && totals == seen.counted) {
+            return Ok(seen);
+        }
+        let mut added = totals.clone();
+        for (name, counted) in &seen.counted {
+            *added.entry(name.clone()).or_default() -= counted;
+        }
+        let after = WorkPage {
+            counted: totals.clone(),
+            counted_times: seen.counted_times + 1,
+            done_at: is_done.then_some(now),
+            ..seen.clone()
+        };
+        if is_done {
+            added.insert("pages_done".to_owned(), 1);
+        }
+        match move_page(store, run, &seen, &after, added).await? {
+            true => return Ok(after),
+            false => seen = get_page(store, run, seen.number).await?,
+        }
+    }
+    Err(StoreError::Throttled)
+}
+
+/// Gives a page up: it is done, and its vendors that were not dealt with are counted as failed. False if it is done already.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn fail_page(store: &Store, run: VerificationRunId, number: u32, now: Timestamp) -> Result<bool, StoreError> {
+    for _ in 0..8 {
+        let seen = get_page(store, run, number).await?;
+        if seen.done_at.is_some() {
+            return Ok(false);
+        }
+        let after = WorkPage {
+            done_at: Some(now),
+            failed: true,
+            counted_times: seen.counted_times + 1,
+            ..seen.clone()
+        };
+        let vendors = i64::try_from(seen.vendor_ids.len()).unwrap_or(i64::MAX);
+        let left = vendors - seen.counted.get("vendors_done").copied().unwrap_or_default();
+        let added = [("pages_done", 1), ("pages_failed", 1), ("vendors_failed", left)];
+        let added = added.map(|(name, count)| (name.to_owned(), count));
+        if move_page(store, run, &seen, &after, added.into()).await? {
+            return Ok(true);
+        }
+    }
+    Err(StoreError::Throttled)
+}
+
+/// Puts a page in place of the one that was seen and adds to the run's counts; false if the page has changed since.
+async fn move_page(
+    store: &Store,
+    run: VerificationRunId,
+    seen: &WorkPage,
+    after: &WorkPage,
+    added: BTreeMap<String, i64>,
+) -> Result<bool, StoreError> {
+    let value = |value: &BTreeMap<String, i64>| serde_dynamo::to_attribute_value(value).map_err(StoreError::encoding);
+    let mut set = "SET counted = :counted, counted_times = :times, failed = :failed".to_owned();
+    let mut page = Update::builder()
         .table_name(&store.table)
-        .set_key(Some(key_item(keys::verification_page(run, number))))
-        .update_expression("SET done_at = :now")
-        // Race: one page worked on twice; it is counted once.
-        .condition_expression("attribute_exists(pk) AND attribute_not_exists(done_at)")
-        .expression_attribute_values(":now", s(now.to_string()))
-        .build()
-        .map_err(unavailable)?;
-    let mut clauses = vec!["pages_done :one".to_owned()];
+        .set_key(Some(key_item(keys::verification_page(run, seen.number))))
+        // Race: one page worked on twice; whoever comes second counts on top of the first, and it ends once.
+        .condition_expression("attribute_not_exists(done_at) AND counted_times = :seen")
+        .expression_attribute_values(":seen", n(seen.counted_times))
+        .expression_attribute_values(":times", n(after.counted_times))
+        .expression_attribute_values(":counted", value(&after.counted)?)
+        .expression_attribute_values(":failed", aws_sdk_dynamodb::types::AttributeValue::Bool(after.failed));
+    if let Some(done_at) = after.done_at {
+        set.push_str(", done_at = :now");
+        page = page.expression_attribute_values(":now", s(done_at.to_string()));
+    }
+    let page = page.update_expression(set).build().map_err(unavailable)?;
+    let mut writes = vec![TransactWriteItem::builder().update(page).build()];
+    let mut clauses = Vec::new();
     let mut update = Update::builder()
         .table_name(&store.table)
-        .set_key(Some(key_item(keys::verification_run(run))))
-        .expression_attribute_values(":one", n(1));
-    let totals = [
-        ("vendors_done", counts.vendors),
-        ("requests", counts.requests),
-        ("retries", counts.retries),
-    ];
-    for (name, count) in totals.into_iter().filter(|(_, count)| *count > 0) {
-        clauses.push(format!("{name} :{name}"));
-        update = update.expression_attribute_values(format!(":{name}"), n(count));
+        .set_key(Some(key_item(keys::verification_run(run))));
+    for (name, count) in added.into_iter().filter(|(_, count)| *count != 0) {
+        let plain = name.replace('.', "_");
+        let place = match name.strip_prefix(OUTCOMES) {
+            None => format!("#{plain}"),
+            Some(outcome) => {
+                update = update.expression_attribute_names("#outcomes", "outcomes");
+                update = update.expression_attribute_names(format!("#{plain}"), outcome);
+                format!("#outcomes.#{plain}")
+            }
+        };
+        if !name.starts_with(OUTCOMES) {
+            update = update.expression_attribute_names(format!("#{plain}"), &name);
+        }
+        update = update.expression_attribute_values(format!(":{plain}"), n(count));
+        clauses.push(format!("{place} :{plain}"));
     }
-    for (outcome, count) in counts.outcomes.iter().filter(|(_, count)| **count > 0) {
-        update = update
-            .expression_attribute_names("#outcomes", "outcomes")
-            .expression_attribute_names(format!("#{outcome}"), outcome.as_str())
-            .expression_attribute_values(format!(":{outcome}"), n(count));
-        clauses.push(format!("#outcomes.#{outcome} :{outcome}"));
+    if !clauses.is_empty() {
+        let update = update
+            .update_expression(format!("ADD {}", clauses.join(", ")))
+            .build()
+            .map_err(unavailable)?;
+        writes.push(TransactWriteItem::builder().update(update).build());
     }
-    let run = update
-        .update_expression(format!("ADD {}", clauses.join(", ")))
-        .build()
-        .map_err(unavailable)?;
-    let writes = [page, run].map(|update| TransactWriteItem::builder().update(update).build());
-    Ok(matches!(store.transact(writes.into()).await?, Transaction::Committed))
+    Ok(matches!(store.transact(writes).await?, Transaction::Committed))
 }
 
 /// Says that the page after this one has been handed out.
@@ -417,8 +735,11 @@ pub struct Ask {
     pub entry: Ulid,
     /// How far it has come.
     pub state: AskState,
-    /// Every question so far, the last one last.
+    /// Every question so far that had its chance, the last one last.
     pub attempts: Vec<Attempt>,
+    /// Questions that were turned away before anybody looked at them: too many of them, wrong keys, no money.
+    #[serde(default)]
+    pub turned_away: u32,
     /// When it may be asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
@@ -432,13 +753,17 @@ impl Ask {
     pub fn count(&self) -> u32 {
         u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)
     }
+
+    /// What the conditions compare: it grows with every question, whatever becomes of it.
+    fn version(&self) -> u32 {
+        self.count() + self.turned_away
+    }
 }
 
 fn stored_ask(run: VerificationRunId, ask: &Ask, now: Timestamp) -> Result<Item, StoreError> {
     let mut stored = item(keys::verification_ask(run, &ask.asked), "verification_ask", ask)?;
     stored.insert("expires_at".into(), n(expiry(now)));
-    // What the conditions compare: a list's length can only be compared where there is a list.
-    stored.insert("asked_times".into(), n(ask.count()));
+    stored.insert("asked_times".into(), n(ask.version()));
     Ok(stored)
 }
 
@@ -460,15 +785,30 @@ pub enum Claim {
     Lost,
     /// The run is over: nothing more may be asked.
     RunOver,
+    /// The run has asked about as many identifiers as it may.
+    RunFull,
+    /// The account was used as often today as it may be.
+    DayFull,
 }
 
-/// Writes down that an identifier is about to be asked, if nobody else has since it was seen and the run is still running.
+/// What an account may be used for on a day in India, over all runs.
+#[derive(Debug, Clone, Copy)]
+pub struct DailyLimit<'a> {
+    /// The account.
+    pub account: &'a str,
+    /// The day.
+    pub day: Date,
+    /// Requests.
+    pub requests: u32,
+}
+
+/// Writes down that an identifier is about to be asked, if nobody else has since it was seen, the run is still running, and neither the
+/// run nor the day has had its fill. An identifier counts once in its run, each request in its day.
 ///
 /// # Errors
 /// When the table cannot be written.
-pub async fn claim(store: &Store, run: VerificationRunId, seen: Option<&Ask>, ask: &Ask, now: Timestamp) -> Result<Claim, StoreError> {
-    let unavailable = |error| StoreError::Unavailable(Box::new(error));
-    let put = Put::builder().table_name(&store.table).set_item(Some(stored_ask(run, ask, now)?));
+pub async fn claim(store: &Store, run: &Run, seen: Option<&Ask>, ask: &Ask, limit: DailyLimit<'_>, now: Timestamp) -> Result<Claim, StoreError> {
+    let put = Put::builder().table_name(&store.table).set_item(Some(stored_ask(run.id, ask, now)?));
     let put = match seen {
         // Race: one message delivered twice, or two vendors with one identifier; one of them asks.
         None => put.condition_expression("attribute_not_exists(pk)"),
@@ -476,31 +816,137 @@ pub async fn claim(store: &Store, run: VerificationRunId, seen: Option<&Ask>, as
             .condition_expression("#state = :state AND asked_times = :times")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":state", serde_dynamo::to_attribute_value(seen.state).map_err(StoreError::encoding)?)
-            .expression_attribute_values(":times", n(seen.count())),
+            .expression_attribute_values(":times", n(seen.version())),
     };
-    let running = ConditionCheck::builder()
-        .table_name(&store.table)
-        .set_key(Some(key_item(keys::verification_run(run))))
-        // Race: a question and a cancellation; after the cancellation nothing is asked.
-        .condition_expression("#state = :running")
-        .expression_attribute_names("#state", "state")
-        .expression_attribute_values(":running", s(RunState::Running.as_str()))
-        .build()
-        .map_err(unavailable)?;
     let writes = vec![
         TransactWriteItem::builder().put(put.build().map_err(unavailable)?).build(),
-        TransactWriteItem::builder().condition_check(running).build(),
+        in_run(store, run, seen.is_none())?,
+        in_day(store, limit, now)?,
     ];
-    Ok(match store.transact(writes).await? {
-        Transaction::Committed => Claim::Won,
-        Transaction::Refused(reasons) if Transaction::failed_at(&reasons, 1) => Claim::RunOver,
-        Transaction::Refused(reasons) => {
-            // Ours, where the SDK repeated a transaction that had succeeded.
-            let standing: Option<Ask> = store.get(keys::verification_ask(run, &ask.asked)).await?;
-            let is_ours = Transaction::failed_at(&reasons, 0) && standing.is_some_and(|standing| standing.attempts == ask.attempts);
-            if is_ours { Claim::Won } else { Claim::Lost }
+    let reasons = match store.transact(writes).await? {
+        Transaction::Committed => return Ok(Claim::Won),
+        Transaction::Refused(reasons) => reasons,
+    };
+    if Transaction::failed_at(&reasons, 0) {
+        // Ours, where the SDK repeated a transaction that had succeeded.
+        let standing: Option<Ask> = store.get(keys::verification_ask(run.id, &ask.asked)).await?;
+        if standing.is_some_and(|standing| standing.attempts == ask.attempts) {
+            return Ok(Claim::Won);
         }
+    }
+    if Transaction::failed_at(&reasons, 1) {
+        return Ok(match is_running(store, run.id).await? {
+            true => Claim::RunFull,
+            false => Claim::RunOver,
+        });
+    }
+    Ok(match Transaction::failed_at(&reasons, 2) {
+        true => Claim::DayFull,
+        false => Claim::Lost,
     })
+}
+
+fn in_run(store: &Store, run: &Run, is_new: bool) -> Result<TransactWriteItem, StoreError> {
+    let key = Some(key_item(keys::verification_run(run.id)));
+    if !is_new {
+        let check = ConditionCheck::builder()
+            .table_name(&store.table)
+            .set_key(key)
+            // Race: a question and a cancellation; after the cancellation nothing is asked.
+            .condition_expression("#state = :running")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":running", s(RunState::Running.as_str()));
+        let check = check.build().map_err(unavailable)?;
+        return Ok(TransactWriteItem::builder().condition_check(check).build());
+    }
+    let update = Update::builder()
+        .table_name(&store.table)
+        .set_key(key)
+        .update_expression("ADD identifiers_asked :one")
+        // Race: as above; and two questions that are the last the run may ask.
+        .condition_expression("#state = :running AND identifiers_asked < :most")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":running", s(RunState::Running.as_str()))
+        .expression_attribute_values(":one", n(1))
+        .expression_attribute_values(":most", n(run.limits.max_requests));
+    let update = update.build().map_err(unavailable)?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// How long the count of a day is kept, in seconds: longer than any clock is wrong.
+const DAY_KEPT_SECS: i64 = 7 * 86_400;
+
+fn in_day(store: &Store, limit: DailyLimit<'_>, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
+    let update = Update::builder()
+        .table_name(&store.table)
+        .set_key(Some(key_item(keys::provider_day(limit.account, limit.day))))
+        .update_expression("SET expires_at = :expires, entity = :entity ADD used :one")
+        // Race: all runs count here; none is asked beyond the day's limit.
+        .condition_expression("attribute_not_exists(used) OR used < :most")
+        .expression_attribute_values(":expires", n(now.as_second() + DAY_KEPT_SECS))
+        .expression_attribute_values(":entity", s("provider_day"))
+        .expression_attribute_values(":one", n(1))
+        .expression_attribute_values(":most", n(limit.requests));
+    let update = update.build().map_err(unavailable)?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// Forgets the failures of an account in a row: it has answered.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn answered(store: &Store, account: &str) -> Result<(), StoreError> {
+    // Unlike `providers::recovered` it leaves alone that the account is closed: an answer under way when a limit was reached proves nothing.
+    store
+        .client
+        .update_item()
+        .table_name(&store.table)
+        .set_key(Some(key_item(keys::provider(account))))
+        .update_expression("SET failures = :none, entity = :entity")
+        .expression_attribute_values(":none", n(0))
+        .expression_attribute_values(":entity", s("provider"))
+        .send()
+        .await?;
+    Ok(())
+}
+
+/// A vendor that a run came to no good end with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Example {
+    /// The vendor.
+    pub vendor_id: VendorId,
+    /// The buyer's code for it, where it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor_code: Option<String>,
+    /// What was asked about, where it came to that; `Debug` shows it masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+    /// Why, for machines.
+    pub reason: String,
+}
+
+/// Notes such a vendor under what became of it. Noting it again changes nothing.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn put_example(store: &Store, run: VerificationRunId, outcome: &str, example: &Example, now: Timestamp) -> Result<(), StoreError> {
+    let key = keys::verification_example(run, outcome, example.vendor_id, example.asked.as_ref());
+    let mut stored = item(key, "verification_example", example)?;
+    stored.insert("expires_at".into(), n(expiry(now)));
+    // No condition: whoever else writes it writes the same.
+    store.client.put_item().table_name(&store.table).set_item(Some(stored)).send().await?;
+    Ok(())
+}
+
+/// The first of the vendors with such an end, in order of id.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn examples(store: &Store, run: VerificationRunId, outcome: &str, limit: u32) -> Result<Vec<Example>, StoreError> {
+    let partition = keys::verification_run(run).pk;
+    let prefix = keys::verification_examples_prefix(outcome);
+    let page = PageRequest { limit, after: None };
+    Ok(store.list(Listing::partition(&partition).beginning_with(&prefix), &page).await?.items)
 }
 
 /// Writes down what came of the last question. False if somebody took us for dead and asked again: what they get counts.
@@ -520,7 +966,7 @@ pub async fn settle(store: &Store, run: VerificationRunId, ask: &Ask, now: Times
             ":asking",
             serde_dynamo::to_attribute_value(AskState::Asking).map_err(StoreError::encoding)?,
         )
-        .expression_attribute_values(":times", n(ask.count()));
+        .expression_attribute_values(":times", n(ask.version()));
     match put.send().await.map_err(StoreError::from) {
         Ok(_) => Ok(true),
         Err(StoreError::Conflict(_)) => {

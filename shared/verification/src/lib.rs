@@ -9,7 +9,7 @@ pub mod cashfree;
 use domain::verification::{Verification, VerificationRequest};
 use futures::future::BoxFuture;
 
-pub use cashfree::{Cashfree, CashfreeCredentials};
+pub use cashfree::{Cashfree, CashfreeCredentials, CashfreePublicKey, UnreadableKey};
 
 /// A provider that can ask the registers.
 pub trait Verifier: Send + Sync {

@@ -7,11 +7,15 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use domain::identifiers::{Gstin, Pan, Udyam};
+use rsa::Oaep;
 use serde_json::{Value, json};
+use sha1::Sha1;
 
 use super::universe::{self, Entry};
-use super::{CLIENT_ID, CLIENT_SECRET, CashfreeFault, Request, Shared, lock};
+use super::{CLIENT_ID, CLIENT_SECRET, CashfreeFault, Request, Shared, lock, private_key};
 
 type Refusal = (u16, &'static str, &'static str, &'static str);
 
@@ -92,6 +96,9 @@ fn check(shared: &Mutex<Shared>, product: &'static str, headers: &HeaderMap, bod
         let message = "Invalid clientId and clientSecret combination";
         return Err((401, "authentication_error", "authentication_failed", message));
     }
+    if let Some(now) = lock(shared).signed_at {
+        check_signature(given("x-cf-signature"), now)?;
+    }
     let is_json = given("content-type").starts_with("application/json");
     let body: Value = serde_json::from_slice(body)
         .ok()
@@ -120,6 +127,24 @@ fn check(shared: &Mutex<Shared>, product: &'static str, headers: &HeaderMap, bod
         (_, true, _) => Err((400, VALIDATION, "pan_missing", "pan is missing in the request.")),
         (_, _, false) => Err((400, VALIDATION, "pan_length_short", "Enter valid PAN.")),
         (_, _, true) => Ok(Request { product, identifier, body }),
+    }
+}
+
+/// Seconds a signature holds, before and after.
+const SIGNATURE_SECS: u64 = 300;
+
+fn check_signature(signature: &str, now: i64) -> Result<(), Refusal> {
+    const KIND: &str = "authentication_error";
+    if signature.is_empty() {
+        return Err((403, KIND, "signature_missing", "Signature missing in the request"));
+    }
+    let bytes = STANDARD.decode(signature).ok();
+    let message = bytes.and_then(|bytes| private_key().decrypt(Oaep::new::<Sha1>(), &bytes).ok());
+    let message = message.and_then(|message| String::from_utf8(message).ok()).unwrap_or_default();
+    match message.rsplit_once('.') {
+        Some((CLIENT_ID, at)) if at.parse::<i64>().is_ok_and(|at| at.abs_diff(now) <= SIGNATURE_SECS) => Ok(()),
+        Some((CLIENT_ID, _)) => Err((403, KIND, "signature_expired", "Signature expired")),
+        _ => Err((403, KIND, "signature_invalid", "Invalid signature")),
     }
 }
 

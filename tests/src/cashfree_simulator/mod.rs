@@ -1,18 +1,21 @@
 //! A stand-in for Cashfree's Secure ID over HTTP: Udyam, GSTIN and PAN, with its headers, its checks of the request, its error answers,
 //! and a register of its own ([`universe`]) in which the identifier says what is known of it.
 //!
-//! Left out on purpose: every other product, the sandbox's fixed test data, and signatures. A balance runs out, and limits are
-//! reached, when a test says so.
+//! Left out on purpose: every other product, and the sandbox's fixed test data. A balance runs out, limits are reached, and signatures are
+//! required, when a test says so.
 
 mod api;
 pub mod universe;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::Router;
 use axum::routing::post;
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::{EncodePublicKey as _, LineEnding};
+use rsa::rand_core::OsRng;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -71,6 +74,14 @@ struct Shared {
     faults: VecDeque<CashfreeFault>,
     by_identifier: BTreeMap<String, CashfreeFault>,
     balance: Option<usize>,
+    /// The time by which signatures are judged, where they are required.
+    signed_at: Option<i64>,
+}
+
+/// The key pair of the account. Made anew in each process: nobody should find a private key in a repository, not even this one.
+fn private_key() -> &'static RsaPrivateKey {
+    static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
+    KEY.get_or_init(|| RsaPrivateKey::new(&mut OsRng, 2_048).expect("the system has randomness"))
 }
 
 /// A running simulator. Dropping it stops the server.
@@ -137,6 +148,27 @@ impl CashfreeSimulator {
     /// Lets this happen to the next request about an identifier.
     pub fn inject_for(&self, identifier: &str, fault: CashfreeFault) {
         lock(&self.shared).by_identifier.insert(identifier.to_owned(), fault);
+    }
+
+    /// The public key of the account, as the dashboard hands it out.
+    ///
+    /// # Panics
+    /// When the system has no randomness to make one.
+    pub fn public_key() -> String {
+        let key = private_key().to_public_key();
+        key.to_public_key_pem(LineEnding::LF).expect("a public key can be written")
+    }
+
+    /// Takes signed requests only, made within five minutes of this second: the account has no fixed address.
+    pub fn require_signatures(&self, now_second: i64) {
+        lock(&self.shared).signed_at = Some(now_second);
+    }
+
+    /// Takes back what was to happen.
+    pub fn clear_faults(&self) {
+        let mut shared = lock(&self.shared);
+        shared.faults.clear();
+        shared.by_identifier.clear();
     }
 
     /// Leaves money for so many more answers.

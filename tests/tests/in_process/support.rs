@@ -137,7 +137,8 @@ impl TestApp {
                 "VERIFICATION_SECRET_ARN" => VERIFICATION_SECRET,
                 "VERIFICATION_QUEUE_URL" => "http://queues.example/000000000000/verification",
                 // Fast: no test is about waiting for its slot unless it says so.
-                "VERIFICATION_PER_SECOND" => "1000",
+                "VERIFICATION_PER_MINUTE" => "60000",
+                "VERIFICATION_DAILY_LIMIT" => "10000",
                 "TRADER_POLICY" => "ask_professional",
                 "BANK_RATES" => "none",
                 "SCHEDULE_GROUP_NAME" => "stack",

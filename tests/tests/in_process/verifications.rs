@@ -1,6 +1,8 @@
 //! Verifications: runs through the real worker against the Cashfree simulator, results, findings and dated statuses.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::collections::BTreeSet;
+
 use domain::user::Role;
 use domain::verification::{Asked, Kind};
 use jiff::SignedDuration;
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 use tests::cashfree_simulator::universe::name_of;
 use tests::cashfree_simulator::{CLIENT_ID, CLIENT_SECRET, CashfreeFault, CashfreeSimulator, Entry};
 use vendors::{create as create_vendor, findings, get as get_vendor, status};
-use verifications::{cancel, get, list, of_vendor, start};
+use verifications::{cancel, get, list, of_vendor, resume, start};
 
 use crate::support::{Client, TestApp};
 
@@ -29,9 +31,16 @@ impl World {
     async fn start_with(environment: &[(&str, &str)]) -> Self {
         let app = TestApp::start_with(environment).await;
         let simulator = CashfreeSimulator::start().await.expect("the simulator starts");
-        let secret = json!({ "provider": "cashfree", "url": simulator.url(), "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET });
-        app.set_verification(&secret);
-        Self { app, simulator }
+        let world = Self { app, simulator };
+        world.set_account(json!({}));
+        world
+    }
+
+    /// Fills in the account's secret, but for what a test wants otherwise.
+    fn set_account(&self, more: Value) {
+        let mut secret = json!({ "provider": "cashfree", "url": self.simulator.url(), "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET });
+        secret.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.app.set_verification(&secret);
     }
 
     /// What the queue holds, as Lambda would hand it to the worker, and after how long.
@@ -71,6 +80,11 @@ impl World {
             }
         }
         panic!("the queue is never empty");
+    }
+
+    /// A manager who has just signed in: no token outlasts the days that pass in a test.
+    async fn manager(&self) -> Client<'_> {
+        self.app.as_role(Role::CampaignManager).await
     }
 
     fn asked(&self) -> Vec<String> {
@@ -199,13 +213,14 @@ async fn what_went_unanswered_is_asked_again_and_given_up_after_five_times() {
     let begun = world.app.app().now();
     world.drain().await;
     let over = run(&manager, &first).await;
-    assert_eq!((&over["state"], &over["progress"]["retries"]), (&json!("completed"), &json!(2)), "{over}");
+    // Too many requests: nobody looked at that one.
+    assert_eq!((&over["state"], &over["progress"]["retries"]), (&json!("completed"), &json!(1)), "{over}");
     assert_eq!(over["progress"]["outcomes"]["verified"], json!(1));
     assert!(
         world.app.app().now().duration_since(begun) >= SignedDuration::from_secs(40),
         "not before the provider wants"
     );
-    assert_eq!(results(&manager, &path).await[0]["attempts"], json!(3));
+    assert_eq!(results(&manager, &path).await[0]["attempts"], json!(2));
 
     for _ in 0..9 {
         world.simulator.inject(CashfreeFault::Refuse {
@@ -214,7 +229,8 @@ async fn what_went_unanswered_is_asked_again_and_given_up_after_five_times() {
         });
     }
     let asked = world.asked().len();
-    let second = begin(&manager, json!({ "kinds": ["udyam"], "vendor_ids": [id_of(&path)] })).await;
+    let again = json!({ "kinds": ["udyam"], "vendor_ids": [id_of(&path)], "not_asked_within_days": 0 });
+    let second = begin(&manager, again).await;
     world.drain().await;
     let over = run(&manager, &second).await;
     assert_eq!(
@@ -274,10 +290,8 @@ async fn the_sample_of_an_inactive_account_halts_the_run_and_is_nobodys_answer()
     let over = run(&manager, &begun).await;
     assert_eq!(over["state"], json!("halted"), "{over}");
     assert!(over["reason"].as_str().unwrap().contains("not active"), "{over}");
-    assert_eq!(
-        register_findings(&manager, &path).await,
-        [("udyam_not_asked".to_owned(), "not_applicable".to_owned())]
-    );
+    assert_eq!(register_findings(&manager, &path).await, [], "nothing was said of the vendor");
+    assert_eq!(over["progress"]["asked"], json!(0));
 }
 
 #[tokio::test]
@@ -364,7 +378,7 @@ async fn after_a_cancellation_nothing_more_is_asked() {
     assert_eq!(over["progress"]["vendors_done"], json!(50));
     manager.post(&cancel::ROUTE, &format!("{path}/cancel"), json!({})).await.expect(200);
 
-    let other = begin(&manager, json!({ "kinds": ["udyam"], "filter": {} })).await;
+    let other = begin(&manager, json!({ "kinds": ["udyam"], "filter": {}, "not_asked_within_days": 0 })).await;
     world.drain().await;
     assert_eq!(run(&manager, &other).await["state"], json!("completed"));
     manager.post(&cancel::ROUTE, &format!("{other}/cancel"), json!({})).await.expect(409);
@@ -372,7 +386,7 @@ async fn after_a_cancellation_nothing_more_is_asked() {
 
 #[tokio::test]
 async fn a_segment_of_120_vendors_is_asked_about_each_identifier_once_whoever_bears_it() {
-    let world = World::start_with(&[("VERIFICATION_PER_SECOND", "200")]).await;
+    let world = World::start_with(&[("VERIFICATION_PER_MINUTE", "12000")]).await;
     let manager = world.app.as_role(Role::CampaignManager).await;
     for number in 0..120 {
         // Every other vendor is another code of the vendor before it: same PAN, same Udyam number.
@@ -422,7 +436,7 @@ async fn the_register_settles_what_a_vendor_was_year_by_year_and_its_history_gro
         json!({ "msme_status": "micro", "activity": "trading", "udyam_registration_date": "2022-01-02" }),
     )
     .await;
-    let body = json!({ "kinds": ["udyam"], "vendor_ids": [id_of(&path)] });
+    let body = json!({ "kinds": ["udyam"], "vendor_ids": [id_of(&path)], "not_asked_within_days": 0 });
     begin(&manager, body.clone()).await;
     world.drain().await;
     let codes: Vec<String> = register_findings(&manager, &path).await.into_iter().map(|(code, _)| code).collect();
@@ -514,6 +528,11 @@ async fn what_cannot_be_begun_is_said_with_the_fix() {
         ),
         (json!({ "kinds": ["pan"], "filter": {} }), "kinds"),
         (json!({ "kinds": ["udyam"], "filter": { "states": ["Atlantis"] } }), "states"),
+        (json!({ "kinds": ["udyam"], "filter": {}, "max_requests": 0 }), "max_requests"),
+        (
+            json!({ "kinds": ["udyam"], "filter": {}, "not_asked_within_days": 4_000 }),
+            "not_asked_within_days",
+        ),
     ];
     for (body, field) in wrong {
         let answer = manager.post(&start::ROUTE, RUNS, body.clone()).await.expect(422);
@@ -542,4 +561,558 @@ async fn what_cannot_be_begun_is_said_with_the_fix() {
         "{}",
         answer.text()
     );
+}
+
+async fn go_on(client: &Client<'_>, path: &str) -> Value {
+    let answer = client.post(&resume::ROUTE, &format!("{path}/resume"), json!({})).await;
+    answer.expect(202).json()
+}
+
+/// Vendors with Udyam numbers the register has in force: every tenth number.
+async fn vendors_in_force(client: &Client<'_>, count: u32) -> Vec<String> {
+    let mut paths = Vec::new();
+    for number in 0..count {
+        paths.push(vendor(client, 1_000 + number * 10, json!({})).await);
+    }
+    paths
+}
+
+fn everybody() -> Value {
+    json!({ "kinds": ["udyam"], "filter": {} })
+}
+
+#[tokio::test]
+async fn a_halted_run_goes_on_where_it_was_halted() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    let paths = vendors_in_force(&manager, 60).await;
+    world.simulator.set_balance(20);
+    let path = begin(&manager, everybody()).await;
+    world.drain().await;
+    let halted = run(&manager, &path).await;
+    assert_eq!(
+        (&halted["state"], &halted["progress"]["asked"]),
+        (&json!("halted"), &json!(20)),
+        "{halted}"
+    );
+    let mut told = 0;
+    for vendor in &paths {
+        told += results(&manager, vendor).await.len();
+    }
+    assert_eq!(told, 20, "what nobody answered is in nobody's history");
+
+    // Not mended: it halts again, and is no further.
+    go_on(&manager, &path).await;
+    world.drain().await;
+    assert_eq!(run(&manager, &path).await["state"], json!("halted"));
+
+    world.simulator.set_balance(1_000);
+    let viewer = world.app.as_role(Role::Viewer).await;
+    viewer.post(&resume::ROUTE, &format!("{path}/resume"), json!({})).await.expect(403);
+    let running = go_on(&manager, &path).await;
+    assert_eq!(
+        (&running["state"], &running["reason"], &running["ended_at"]),
+        (&json!("running"), &Value::Null, &Value::Null)
+    );
+    go_on(&manager, &path).await;
+    world.drain().await;
+    let over = run(&manager, &path).await;
+    assert_eq!(over["state"], json!("completed"), "{over}");
+    assert_eq!(
+        (
+            &over["progress"]["outcomes"]["verified"],
+            &over["progress"]["asked"],
+            &over["progress"]["retries"]
+        ),
+        (&json!(60), &json!(60), &json!(0)),
+        "{over}"
+    );
+    for vendor in &paths {
+        assert_eq!(results(&manager, vendor).await.len(), 1);
+    }
+    manager.post(&resume::ROUTE, &format!("{path}/resume"), json!({})).await.expect(409);
+}
+
+#[tokio::test]
+async fn keys_that_were_mended_count_at_once() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    let vendor = vendor(&manager, 120, json!({})).await;
+    world.set_account(json!({ "client_secret": "cfsk_wrong" }));
+    let path = begin(&manager, everybody()).await;
+    world.drain().await;
+    let halted = run(&manager, &path).await;
+    assert_eq!(halted["state"], json!("halted"), "{halted}");
+    assert!(
+        halted["reason"].as_str().unwrap().starts_with("cashfree:authentication_failed"),
+        "{halted}"
+    );
+    assert_eq!(results(&manager, &vendor).await.len(), 0);
+
+    // An account that may be used from anywhere has to sign.
+    world.set_account(json!({}));
+    world.simulator.require_signatures(world.app.app().now().as_second());
+    go_on(&manager, &path).await;
+    world.drain().await;
+    let halted = run(&manager, &path).await;
+    assert!(halted["reason"].as_str().unwrap().contains("public key"), "{halted}");
+
+    let refused = |secret: Value| {
+        world.set_account(secret);
+        manager.post(&resume::ROUTE, &format!("{path}/resume"), json!({}))
+    };
+    let answer = refused(json!({ "public_key": "-----BEGIN PUBLIC KEY-----" })).await.expect(409);
+    assert!(answer.text().contains("public_key") && answer.text().contains("PEM"), "{}", answer.text());
+    world.app.set_verification(&json!([]));
+    let answer = manager.post(&start::ROUTE, RUNS, everybody()).await.expect(409);
+    assert!(answer.text().contains("JSON object"), "{}", answer.text());
+
+    world.set_account(json!({ "public_key": CashfreeSimulator::public_key().replace('\n', "\\n") }));
+    go_on(&manager, &path).await;
+    world.drain().await;
+    assert_eq!(run(&manager, &path).await["state"], json!("completed"));
+}
+
+#[tokio::test]
+async fn an_account_spoilt_under_way_halts_the_run_and_says_how() {
+    for (secret, reason) in [
+        (json!([]), "secret_unreadable"),
+        (json!({ "client_id": "", "client_secret": "" }), "not_set_up"),
+        (
+            json!({ "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "public_key": "no key" }),
+            "cashfree:public_key_unreadable",
+        ),
+    ] {
+        let world = World::start().await;
+        let manager = world.app.as_role(Role::CampaignManager).await;
+        vendor(&manager, 120, json!({})).await;
+        let path = begin(&manager, everybody()).await;
+        world.app.set_verification(&secret);
+        world.app.app().forget_verification_account().await;
+        world.drain().await;
+        let halted = run(&manager, &path).await;
+        assert_eq!(halted["state"], json!("halted"), "{halted}");
+        assert!(halted["reason"].as_str().unwrap().starts_with(reason), "{halted}");
+        assert_eq!(world.asked().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_outage_halts_the_run_instead_of_ending_it_with_nothing() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    let paths = vendors_in_force(&manager, 30).await;
+    for _ in 0..40 {
+        world.simulator.inject(CashfreeFault::Html);
+    }
+    let path = begin(&manager, everybody()).await;
+    world.drain().await;
+    let halted = run(&manager, &path).await;
+    assert_eq!(halted["state"], json!("halted"), "{halted}");
+    assert!(halted["reason"].as_str().unwrap().starts_with("provider_unavailable"), "{halted}");
+    assert!(
+        world.asked().len() <= 10 + 8,
+        "those that were under way, and no more: {}",
+        world.asked().len()
+    );
+    for vendor in &paths {
+        assert_eq!(register_findings(&manager, vendor).await, []);
+    }
+    // Still down: the first failure tells.
+    let asked = world.asked().len();
+    go_on(&manager, &path).await;
+    world.drain().await;
+    assert_eq!(run(&manager, &path).await["state"], json!("halted"));
+    assert!(world.asked().len() - asked <= 8);
+
+    world.simulator.clear_faults();
+    go_on(&manager, &path).await;
+    world.drain().await;
+    let over = run(&manager, &path).await;
+    assert_eq!(
+        (&over["state"], &over["progress"]["outcomes"]["verified"]),
+        (&json!("completed"), &json!(30)),
+        "{over}"
+    );
+}
+
+#[tokio::test]
+async fn a_limit_is_only_a_wait_and_no_attempt() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    let path = vendor(&manager, 120, json!({})).await;
+    // Far more often than an identifier has attempts.
+    for _ in 0..12 {
+        world.simulator.inject(CashfreeFault::RateLimited { retry_after_secs: 90 });
+    }
+    let first = begin(&manager, everybody()).await;
+    let (plan, _) = world.messages().remove(0);
+    assert!(world.deliver(&plan).await);
+    let (page, _) = world.messages().remove(0);
+    assert!(world.deliver(&page).await);
+    let waiting = run(&manager, &first).await;
+    assert_eq!(waiting["waiting_for"], json!("too_many_requests"), "{waiting}");
+    world.drain().await;
+    let manager = world.manager().await;
+    let over = run(&manager, &first).await;
+    assert_eq!(
+        (&over["state"], &over["progress"]["outcomes"]["verified"], &over["progress"]["asked"]),
+        (&json!("completed"), &json!(1), &json!(1)),
+        "{over}"
+    );
+    assert_eq!(results(&manager, &path).await[0]["attempts"], json!(1));
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_worked_on_does_not_hold_up_the_others() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    vendors_in_force(&manager, 60).await;
+    let path = begin(&manager, everybody()).await;
+    let (plan, _) = world.messages().remove(0);
+    assert!(world.deliver(&plan).await);
+    let mut pages = world.messages();
+    assert_eq!(pages.len(), 2);
+    let (mut poison, _) = pages.remove(0);
+    for receive_count in 1..=5 {
+        poison.receive_count = receive_count;
+        world.app.fail_after("BatchGetItem", 0);
+        assert!(!world.deliver(&poison).await, "and then it goes to the dead letters");
+    }
+    assert!(world.deliver(&pages[0].0).await);
+    world.drain().await;
+    let over = run(&manager, &path).await;
+    assert_eq!(over["state"], json!("completed"), "{over}");
+    let progress = &over["progress"];
+    assert_eq!(
+        (&progress["pages_failed"], &progress["vendors_failed"], &progress["vendors_done"]),
+        (&json!(1), &json!(50), &json!(10)),
+        "{over}"
+    );
+    assert_eq!(over["examples"]["not_done"].as_array().unwrap().len(), 50);
+    // Whoever starts another run pays for those only.
+    begin(&manager, everybody()).await;
+    world.drain().await;
+    assert_eq!(world.asked().len(), 60);
+}
+
+#[tokio::test]
+async fn a_cancelled_registration_ends_what_rested_on_it() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    let verified = vendor(&manager, 120, json!({})).await;
+    let entered = vendor(&manager, 126, json!({ "msme_status": "small" })).await;
+    let all = json!({ "kinds": ["udyam"], "filter": {}, "not_asked_within_days": 0 });
+    begin(&manager, all.clone()).await;
+    world.drain().await;
+    assert_eq!(status_on(&manager, &verified, "2026-11-02").await, json!("micro"));
+    assert_eq!(
+        status_on(&manager, &entered, "2026-11-02").await,
+        json!("not_registered"),
+        "126 is cancelled"
+    );
+
+    world.app.advance(SignedDuration::from_hours(48));
+    let manager = world.manager().await;
+    let ended = Entry {
+        state: tests::cashfree_simulator::universe::State::Cancelled,
+        ..Entry::active(&name_of(&udyam(120)))
+    };
+    world.simulator.register(&udyam(120), ended);
+    begin(&manager, all.clone()).await;
+    world.drain().await;
+    let now = manager.get(&status::ROUTE, &format!("{verified}/status")).await.expect(200).json();
+    assert_eq!(now["status"], json!("unknown"), "{now}");
+    assert_eq!(status_on(&manager, &verified, "2026-11-03").await, json!("micro"));
+    let entries = now["history"].as_array().unwrap().len();
+    // Once is enough.
+    begin(&manager, all).await;
+    world.drain().await;
+    let again = manager.get(&status::ROUTE, &format!("{verified}/status")).await.expect(200).json();
+    assert_eq!(again["history"].as_array().unwrap().len(), entries);
+}
+
+#[tokio::test]
+async fn what_the_register_went_back_to_stands_again() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    let path = vendor(&manager, 120, json!({})).await;
+    for (class, day) in [("Micro", "micro"), ("Small", "small"), ("Micro", "micro")] {
+        let entry = Entry {
+            enterprise_type: class,
+            ..Entry::active(&name_of(&udyam(120)))
+        };
+        world.simulator.register(&udyam(120), entry);
+        let manager = world.manager().await;
+        begin(&manager, json!({ "kinds": ["udyam"], "filter": {}, "not_asked_within_days": 0 })).await;
+        world.drain().await;
+        assert_eq!(status_on(&manager, &path, "2026-11-02").await, json!(day));
+        world.app.advance(SignedDuration::from_hours(1));
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_is_hardly_the_vendors_own_changes_no_status() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    // One number, two PANs.
+    let mut both = Vec::new();
+    for (code, pan) in [("V-A", "AABCV0120K"), ("V-B", "AABCW0120K")] {
+        both.push(vendor(&manager, 120, json!({ "vendor_code": code, "pan_number": pan })).await);
+    }
+    // A company's number with a person's PAN.
+    let person = vendor(&manager, 130, json!({ "pan_number": "AABPV0120K" })).await;
+    // Its contact is called like somebody else's enterprise.
+    world.simulator.register(&udyam(140), Entry::active("ASHA RAO"));
+    let contact = json!({ "company_name": "Kaveri Castings", "contact_person_name": "Asha Rao", "pan_number": "AABCK0120K" });
+    let contact = vendor(&manager, 140, contact).await;
+    let path = begin(&manager, everybody()).await;
+    world.drain().await;
+    let codes = async |vendor: &str| -> Vec<String> { register_findings(&manager, vendor).await.into_iter().map(|(code, _)| code).collect() };
+    for vendor in &both {
+        assert_eq!(codes(vendor).await, ["udyam_of_two_pans"]);
+    }
+    assert_eq!(codes(&person).await, ["udyam_pan_holder_differs"]);
+    assert_eq!(codes(&contact).await, ["udyam_name_differs"]);
+    for vendor in both.iter().chain([&person, &contact]) {
+        assert_eq!(status_on(&manager, vendor, "2026-11-02").await, json!("unknown"));
+    }
+    let over = run(&manager, &path).await;
+    let examples = over["examples"]["mismatch"].as_array().unwrap();
+    assert_eq!(examples.len(), 4, "{over}");
+    let text = over.to_string();
+    assert!(
+        text.contains("V-A") && !text.contains("0000120") && !text.contains("AABCV0120K"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_told_not_long_ago_is_not_paid_for_again() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    vendors_in_force(&manager, 4).await;
+    begin(&manager, everybody()).await;
+    world.drain().await;
+    assert_eq!(world.asked().len(), 4);
+    world.app.advance(SignedDuration::from_hours(24 * 20));
+    let manager = world.manager().await;
+    vendor(&manager, 9_000, json!({})).await;
+    let second = begin(&manager, everybody()).await;
+    for message in world.drain().await {
+        assert!(world.deliver(&message).await);
+    }
+    let over = run(&manager, &second).await;
+    assert_eq!(
+        (
+            &over["state"],
+            &over["progress"]["asked"],
+            &over["progress"]["skipped"],
+            &over["progress"]["vendors_done"]
+        ),
+        (&json!("completed"), &json!(1), &json!(4), &json!(5)),
+        "{over}"
+    );
+    // Eleven days later the first four are a month old.
+    world.app.advance(SignedDuration::from_hours(24 * 11));
+    let manager = world.manager().await;
+    let third = begin(&manager, everybody()).await;
+    world.drain().await;
+    let over = run(&manager, &third).await;
+    assert_eq!(
+        (&over["progress"]["asked"], &over["progress"]["skipped"]),
+        (&json!(4), &json!(1)),
+        "{over}"
+    );
+}
+
+#[tokio::test]
+async fn two_runs_do_not_ask_about_the_same_and_none_asks_more_than_it_may() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    vendors_in_force(&manager, 4).await;
+    let capped = json!({ "kinds": ["udyam"], "filter": {}, "max_requests": 3 });
+    let first = begin(&manager, capped).await;
+    let answer = manager
+        .post(&start::ROUTE, RUNS, json!({ "kinds": ["udyam", "pan"], "filter": {} }))
+        .await
+        .expect(409);
+    assert!(answer.text().contains(id_of(&first)), "{}", answer.text());
+    world.drain().await;
+    let halted = run(&manager, &first).await;
+    assert_eq!((&halted["state"], &halted["max_requests"]), (&json!("halted"), &json!(3)), "{halted}");
+    assert!(halted["reason"].as_str().unwrap().starts_with("max_requests"), "{halted}");
+    assert_eq!(world.asked().len(), 3);
+    manager.post(&resume::ROUTE, &format!("{first}/resume"), json!({})).await.expect(409);
+
+    // Who comes into the scope after the preflight does not make it dearer.
+    let second = begin(&manager, everybody()).await;
+    for number in 500..510 {
+        vendor(&manager, number * 10, json!({})).await;
+    }
+    world.drain().await;
+    assert_eq!(world.asked().len(), 3 + 4);
+    assert_eq!(run(&manager, &second).await["state"], json!("halted"));
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_it_would_cost_and_asks_nothing() {
+    let world = World::start_with(&[("VERIFICATION_PER_MINUTE", "90"), ("VERIFICATION_DAILY_LIMIT", "3")]).await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    vendors_in_force(&manager, 4).await;
+    let body = json!({ "kinds": ["udyam"], "filter": {}, "dry_run": true });
+    let unknown = manager.post(&start::ROUTE, RUNS, body.clone()).await.expect(200).json();
+    assert_eq!(
+        (&unknown["preflight"]["udyam"], &unknown["estimated_cost_paise"]),
+        (&json!(4), &Value::Null),
+        "{unknown}"
+    );
+    assert!(unknown["cost"].as_str().unwrap().contains("not known"), "{unknown}");
+    world.set_account(json!({ "price_paise": { "udyam": 325 } }));
+    let known = manager.post(&start::ROUTE, RUNS, body).await.expect(200).json();
+    assert_eq!(
+        (&known["estimated_cost_paise"], &known["estimated_seconds"]),
+        (&json!(1_300), &json!(86_401)),
+        "three today, one tomorrow: {known}"
+    );
+    assert!(known["cost"].as_str().unwrap().contains("₹13.00"), "{known}");
+    assert!(world.messages().is_empty() && world.asked().is_empty());
+    assert_eq!(manager.get(&list::ROUTE, RUNS).await.expect(200).json()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_days_fill_leaves_the_rest_for_the_next_day() {
+    let world = World::start_with(&[("VERIFICATION_PER_MINUTE", "60000"), ("VERIFICATION_DAILY_LIMIT", "3")]).await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    vendors_in_force(&manager, 4).await;
+    let path = begin(&manager, everybody()).await;
+    let (plan, _) = world.messages().remove(0);
+    assert!(world.deliver(&plan).await);
+    let (page, _) = world.messages().remove(0);
+    assert!(world.deliver(&page).await);
+    let waiting = run(&manager, &path).await;
+    assert_eq!(
+        (&waiting["state"], &waiting["waiting_for"]),
+        (&json!("running"), &json!("daily_limit")),
+        "{waiting}"
+    );
+    // Midnight in India.
+    assert_eq!(waiting["waiting_until"], json!("2026-11-02T18:30:00Z"), "{waiting}");
+    assert_eq!((world.asked().len(), &waiting["progress"]["asked"]), (3, &json!(3)));
+    world.drain().await;
+    let manager = world.manager().await;
+    assert_eq!(run(&manager, &path).await["progress"]["outcomes"]["verified"], json!(4));
+    assert!(world.app.app().now() > "2026-11-02T18:30:00Z".parse::<jiff::Timestamp>().unwrap());
+}
+
+#[tokio::test]
+async fn a_register_that_is_slow_five_times_is_a_timeout_and_asked_again_by_the_next_run() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    let path = vendor(&manager, 120, json!({})).await;
+    for _ in 0..5 {
+        world.simulator.inject(CashfreeFault::Refuse {
+            status: 504,
+            code: "gateway_timeout",
+        });
+    }
+    let first = begin(&manager, everybody()).await;
+    world.drain().await;
+    let over = run(&manager, &first).await;
+    assert_eq!(
+        (&over["state"], &over["progress"]["outcomes"]["timeout"], &over["progress"]["retries"]),
+        (&json!("completed"), &json!(1), &json!(4)),
+        "{over}"
+    );
+    assert_eq!(over["examples"]["timeout"][0]["vendor_id"], json!(id_of(&path)));
+    assert_eq!(
+        register_findings(&manager, &path).await,
+        [("udyam_not_asked".to_owned(), "not_applicable".to_owned())]
+    );
+    // Nothing was told, so nothing is left out.
+    let second = begin(&manager, everybody()).await;
+    world.drain().await;
+    assert_eq!(run(&manager, &second).await["progress"]["outcomes"]["verified"], json!(1));
+}
+
+#[tokio::test]
+async fn an_answer_nobody_has_described_is_paid_for_twice_at_most() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    vendor(&manager, 120, json!({})).await;
+    for _ in 0..5 {
+        world.simulator.inject(CashfreeFault::SuccessWithFailure);
+    }
+    let path = begin(&manager, everybody()).await;
+    world.drain().await;
+    let over = run(&manager, &path).await;
+    assert_eq!(
+        (
+            &over["state"],
+            &over["progress"]["outcomes"]["provider_error"],
+            &over["progress"]["asked"]
+        ),
+        (&json!("completed"), &json!(1), &json!(2)),
+        "{over}"
+    );
+}
+
+#[tokio::test]
+async fn a_run_of_many_pages_goes_down_its_lanes_and_every_message_may_come_twice() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    vendors_in_force(&manager, 260).await;
+    let path = begin(&manager, everybody()).await;
+    let mut pages = BTreeSet::new();
+    for _ in 0..100 {
+        let messages = world.messages();
+        if messages.is_empty() {
+            break;
+        }
+        assert!(messages.len() <= 8, "four lanes, each message twice at most: {}", messages.len());
+        for (message, delay_secs) in messages {
+            world.app.advance(SignedDuration::from_secs(delay_secs));
+            assert!(world.deliver(&message).await && world.deliver(&message).await);
+            let body: Value = serde_json::from_str(&message.body).unwrap();
+            pages.extend(body["number"].as_u64());
+        }
+    }
+    let over = run(&manager, &path).await;
+    assert_eq!(
+        (&over["state"], &over["progress"]["vendors_done"], &over["progress"]["asked"]),
+        (&json!("completed"), &json!(260), &json!(260)),
+        "{over}"
+    );
+    assert_eq!(pages, (1..=6).collect());
+    assert_eq!(world.asked().len(), 260);
+}
+
+#[tokio::test]
+async fn two_runs_side_by_side_share_one_pace() {
+    // A twentieth of a second apart.
+    let world = World::start_with(&[("VERIFICATION_PER_MINUTE", "1200")]).await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    for number in 0..6_u32 {
+        let pan = format!("AABCV{:04}K", 1_000 + number * 10);
+        vendor(&manager, 10_000 + number * 10, json!({ "pan_number": pan })).await;
+    }
+    let begun = world.app.app().now();
+    let first = begin(&manager, everybody()).await;
+    let second = begin(&manager, json!({ "kinds": ["pan"], "filter": {} })).await;
+    world.drain().await;
+    for path in [&first, &second] {
+        let over = run(&manager, path).await;
+        assert_eq!((&over["state"], &over["progress"]["asked"]), (&json!("completed"), &json!(6)), "{over}");
+    }
+    let pace = store::gcra::Rate {
+        name: "verification:cashfree",
+        unit_micros: 50_000,
+        horizon_micros: 60_000_000,
+    };
+    // When all that was reserved is through: every question of both runs had a slot of its own.
+    let ahead = store::gcra::reserve(world.app.store(), pace, 1, begun).await.unwrap();
+    let store::gcra::Reservation::After(micros) = ahead else {
+        panic!("nothing is refused that far ahead")
+    };
+    assert!(micros >= 12 * 50_000, "{micros}");
 }

@@ -8,6 +8,7 @@ use super::facts::{EnterpriseType, Facts, Standing};
 use super::names::{SIMILAR_PERCENT, similarity_percent};
 use crate::declaration::Activity;
 use crate::identifiers::{Pan, PanHolder};
+use crate::ladder::holders_called_for;
 
 /// What can differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -20,8 +21,10 @@ pub enum Field {
     Name,
     /// It belongs to another PAN.
     Pan,
-    /// The PAN's fourth letter and the type of its holder contradict each other.
+    /// The PAN's fourth letter and the legal form in the register contradict each other.
     PanHolder,
+    /// A vendor of another PAN claims the same number.
+    HeldByAnother,
     /// Another class.
     EnterpriseType,
     /// Another main activity.
@@ -49,7 +52,8 @@ pub struct Mismatch {
 pub struct OurRecord {
     /// Names of the business: company name, and others it uses.
     pub business_names: Vec<String>,
-    /// Names of persons behind it. A proprietor's PAN bears the proprietor's name, not the shop's.
+    /// Names of persons behind it. A proprietor's PAN bears the proprietor's name, not the shop's; what the contact of a company is called
+    /// says nothing about whose number it is, so they count where the PAN is a person's or a family's only.
     pub person_names: Vec<String>,
     /// Its PAN.
     pub pan: Option<Pan>,
@@ -59,6 +63,8 @@ pub struct OurRecord {
     pub major_activity: Option<Activity>,
     /// The day of its Udyam registration. Not to be given for a GSTIN, which has a day of its own.
     pub registered_on: Option<Date>,
+    /// A vendor of another PAN that claims the same number, as we write of it.
+    pub other_holder: Option<String>,
 }
 
 /// Everything that differs, in the order of [`Field`].
@@ -69,6 +75,10 @@ pub fn compare(facts: &Facts, record: &OurRecord) -> Vec<Mismatch> {
         && recorded != found
     {
         mismatches.push(mismatch(Field::Pan, recorded.masked(), found.masked()));
+    }
+    mismatches.extend(holder(facts, record));
+    if let (Some(pan), Some(other)) = (&record.pan, &record.other_holder) {
+        mismatches.push(mismatch(Field::HeldByAnother, pan.masked(), other.as_str()));
     }
     if let (Some(recorded), Some(found)) = (record.enterprise_type, facts.enterprise_type)
         && recorded != found
@@ -100,11 +110,24 @@ pub fn within(facts: &Facts) -> Vec<Mismatch> {
         let is_said_to_be_one = holder.trim().to_ascii_lowercase().starts_with("individual");
         let is_one = pan.holder() == PanHolder::Person;
         if is_said_to_be_one && !is_one {
-            let letter = char::from(pan.as_str().as_bytes()[3]);
-            mismatches.push(mismatch(Field::PanHolder, format!("fourth letter {letter}"), holder.as_str()));
+            mismatches.push(mismatch(Field::PanHolder, fourth_letter(pan), holder.as_str()));
         }
     }
     mismatches
+}
+
+/// The legal form in a register that tells no PAN, against the holder of ours: a company's Udyam number is no proprietor's.
+fn holder(facts: &Facts, record: &OurRecord) -> Option<Mismatch> {
+    if facts.pan.is_some() {
+        return None;
+    }
+    let (pan, form) = (record.pan.as_ref()?, facts.organisation_type.as_ref()?);
+    let (_, holders) = holders_called_for(form, true)?;
+    (!holders.contains(&pan.holder())).then(|| mismatch(Field::PanHolder, fourth_letter(pan), form.as_str()))
+}
+
+fn fourth_letter(pan: &Pan) -> String {
+    format!("fourth letter {}", char::from(pan.as_str().as_bytes()[3]))
 }
 
 fn name(facts: &Facts, record: &OurRecord) -> Option<Mismatch> {
@@ -114,7 +137,12 @@ fn name(facts: &Facts, record: &OurRecord) -> Option<Mismatch> {
         return None;
     }
     let found: Vec<&String> = facts.legal_name.iter().chain(&facts.trade_name).collect();
-    let recorded = record.business_names.iter().chain(&record.person_names);
+    let holder = facts.pan.as_ref().or(record.pan.as_ref()).map(Pan::holder);
+    let persons: &[String] = match holder {
+        Some(PanHolder::Person | PanHolder::HinduUndividedFamily) => &record.person_names,
+        _ => &[],
+    };
+    let recorded = record.business_names.iter().chain(persons);
     let pairs = recorded.flat_map(|recorded| found.iter().map(move |found| (similarity_percent(recorded, found), recorded, *found)));
     let (percent, recorded, found) = pairs.max_by_key(|(percent, ..)| *percent)?;
     (percent < SIMILAR_PERCENT).then(|| Mismatch {
@@ -157,6 +185,7 @@ mod tests {
             enterprise_type: Some(EnterpriseType::Small),
             major_activity: Some(Activity::Manufacturing),
             registered_on: Some(date(2022, 1, 2)),
+            other_holder: None,
         }
     }
 
@@ -189,6 +218,7 @@ mod tests {
             enterprise_type: Some(EnterpriseType::Micro),
             major_activity: Some(Activity::Trading),
             registered_on: Some(date(2022, 2, 1)),
+            other_holder: None,
         };
         let facts = Facts {
             standing: Standing::Cancelled,
@@ -235,6 +265,36 @@ mod tests {
         };
         assert_eq!(fields(&facts, &with("Smt. Asha Rao")), []);
         assert_eq!(fields(&facts, &with("Vikram Seth")), [Field::Name]);
+    }
+
+    #[test]
+    fn the_contact_of_a_company_is_not_the_company_and_a_companys_number_no_proprietors() {
+        let named_alike = Facts {
+            organisation_type: Some("Proprietary".to_owned()),
+            ..Facts::new(Standing::Active, Some("ASHA RAO".to_owned()))
+        };
+        let record = |pan: &str| OurRecord {
+            business_names: vec!["Kaveri Castings".to_owned()],
+            person_names: vec!["Asha Rao".to_owned()],
+            pan: Some(pan.parse().unwrap()),
+            ..OurRecord::default()
+        };
+        assert_eq!(fields(&named_alike, &record("AABCV0126K")), [Field::Name, Field::PanHolder]);
+        assert_eq!(fields(&named_alike, &record("AAPPV0126K")), []);
+        let company = Facts {
+            organisation_type: Some("Private Limited Company".to_owned()),
+            ..named_alike
+        };
+        assert_eq!(fields(&company, &record("AAPPV0126K")), [Field::PanHolder]);
+    }
+
+    #[test]
+    fn a_number_another_pan_claims_is_in_doubt() {
+        let record = OurRecord {
+            other_holder: Some("vendor V-2 with PAN AABCVXXXXK".to_owned()),
+            ..record()
+        };
+        assert_eq!(fields(&facts(), &record), [Field::HeldByAnother]);
     }
 
     #[test]

@@ -55,9 +55,29 @@ pub enum Standing {
     Deactivated,
     /// Taken out of the register: a second PAN of one person.
     Deleted,
+    /// Never issued: the register knows it as a forgery.
+    Fake,
+    /// Its holder is dead.
+    Deceased,
+    /// Its holder was dissolved or liquidated.
+    Dissolved,
+    /// Its holder became a part of another, or several.
+    Merged,
 }
 
 impl Standing {
+    /// Every way of not being in force.
+    pub const NOT_IN_FORCE: [Standing; 8] = [
+        Standing::Cancelled,
+        Standing::Suspended,
+        Standing::Deactivated,
+        Standing::Deleted,
+        Standing::Fake,
+        Standing::Deceased,
+        Standing::Dissolved,
+        Standing::Merged,
+    ];
+
     /// The word in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -66,6 +86,10 @@ impl Standing {
             Self::Suspended => "suspended",
             Self::Deactivated => "deactivated",
             Self::Deleted => "deleted",
+            Self::Fake => "fake",
+            Self::Deceased => "deceased",
+            Self::Dissolved => "dissolved",
+            Self::Merged => "merged",
         }
     }
 }

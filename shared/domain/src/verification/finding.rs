@@ -103,10 +103,9 @@ fn difference(Mismatch { field, recorded, found, .. }: &Mismatch, when_and_where
     let says = format!("{} said {found}; our record said {recorded}", capitalised(when_and_where));
     match field {
         Field::Standing => {
-            let not_in_force = [Standing::Cancelled, Standing::Suspended, Standing::Deactivated, Standing::Deleted];
-            let code = not_in_force.into_iter().find(|standing| standing.as_str() == found);
+            let code = Standing::NOT_IN_FORCE.into_iter().find(|standing| standing.as_str() == found);
             let sentence = format!(
-                "{} said that it is {found}: ask the vendor what it has instead.",
+                "{} said that it, or its holder, is {found}: ask the vendor what it has instead.",
                 capitalised(when_and_where)
             );
             (
@@ -125,8 +124,14 @@ fn difference(Mismatch { field, recorded, found, .. }: &Mismatch, when_and_where
             format!("{says}. One of the two is wrong."),
         ),
         Field::PanHolder => {
-            let sentence = format!("The PAN's {recorded} and the holder's type, {found}, contradict each other.");
-            (Severity::Warning, "pan_holder_differs".to_owned(), sentence)
+            let sentence = format!("The PAN's {recorded} and the holder's type, {found}, contradict each other: it may be somebody else's number.");
+            (Severity::Contradiction, "pan_holder_differs".to_owned(), sentence)
+        }
+        Field::HeldByAnother => {
+            let sentence = format!(
+                "The vendor has PAN {recorded}, and the same number is claimed by {found}; a number belongs to one PAN: ask both for their certificates."
+            );
+            (Severity::Contradiction, "of_two_pans".to_owned(), sentence)
         }
         Field::EnterpriseType => {
             let sentence = format!("{says}. The register counts; the vendor's dated statuses show both.");

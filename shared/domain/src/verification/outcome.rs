@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -111,6 +112,8 @@ pub struct VerificationRequest {
     pub id: RequestId,
     /// What to ask about. No name goes with it: comparing is ours.
     pub asked: Asked,
+    /// When it is asked: some accounts have to sign the time.
+    pub at: Timestamp,
 }
 
 /// What came of asking. There are these eight, and no other.
@@ -177,6 +180,8 @@ pub enum Next {
     Keep,
     /// Ask again later, under another request id.
     RetryLater,
+    /// Ask once more, under another request id: it may have been paid for, and may end like this again.
+    RetryOnce,
     /// Ask nothing more before somebody has changed something at the provider: every request would end like this one.
     HaltRun,
 }
@@ -209,7 +214,7 @@ pub struct Verification {
 impl Verification {
     /// Whether asking again, later and under another id, may end otherwise.
     pub fn is_retryable(&self) -> bool {
-        self.next == Next::RetryLater
+        matches!(self.next, Next::RetryLater | Next::RetryOnce)
     }
 
     /// Whether every further request would end like this one.

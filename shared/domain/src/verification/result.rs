@@ -7,6 +7,7 @@ use super::compare::{Mismatch, OurRecord};
 use super::facts::{EnterpriseType, Facts};
 use super::outcome::{Asked, Kind, Outcome, Verification};
 use crate::VerificationRunId;
+use crate::identifiers::{Gstin, Pan};
 use crate::vendor::{MsmeStatus, VendorProfile};
 use crate::vendor_record::Vendor;
 
@@ -40,9 +41,12 @@ pub struct VerificationResult {
 
 impl VerificationResult {
     /// Holds an answer about an identifier against the vendor that bears it: one answer may concern several vendors, each with its own
-    /// record.
-    pub fn of(vendor: &Vendor, answer: Verification, run_id: VerificationRunId, checked_at: Timestamp, attempts: u32) -> Self {
-        let record = OurRecord::of(vendor, answer.kind);
+    /// record. `holders` are all vendors that bear it.
+    pub fn of(vendor: &Vendor, holders: &[Vendor], answer: Verification, run_id: VerificationRunId, checked_at: Timestamp, attempts: u32) -> Self {
+        let record = OurRecord {
+            other_holder: other_holder(vendor, holders, &answer.asked),
+            ..OurRecord::of(vendor, answer.kind)
+        };
         let Verification {
             kind: _,
             asked,
@@ -70,6 +74,21 @@ impl VerificationResult {
     }
 }
 
+/// The first vendor that bears a Udyam number under another PAN. GSTINs and PANs say themselves whose they are.
+fn other_holder(vendor: &Vendor, holders: &[Vendor], asked: &Asked) -> Option<String> {
+    let Asked::Udyam(udyam) = asked else { return None };
+    let own = pan_of(&vendor.profile)?;
+    let claimants = holders.iter().filter(|other| other.profile.udyam_number.as_ref() == Some(udyam));
+    let others = claimants.filter_map(|other| Some((&other.profile.vendor_code, pan_of(&other.profile)?)));
+    let other = others.filter(|(_, pan)| *pan != own).min_by_key(|(code, _)| code.as_str().to_owned());
+    other.map(|(code, pan)| format!("vendor {} with PAN {}", code.as_str(), pan.masked()))
+}
+
+/// A vendor's PAN: its own, or the one its GSTINs embed.
+pub fn pan_of(profile: &VendorProfile) -> Option<Pan> {
+    profile.pan_number.clone().or_else(|| profile.gst_numbers.iter().find_map(Gstin::pan))
+}
+
 impl OurRecord {
     /// What we have of a vendor that a register of this kind could contradict.
     pub fn of(vendor: &Vendor, kind: Kind) -> Self {
@@ -85,10 +104,11 @@ impl OurRecord {
         Self {
             business_names: vec![profile.company_name.clone()],
             person_names: profile.contact_person_name.iter().cloned().collect(),
-            pan: profile.pan_number.clone(),
+            pan: pan_of(profile),
             enterprise_type: enterprise_type.filter(|_| is_udyam),
             major_activity: profile.activity.filter(|_| is_udyam),
             registered_on: profile.udyam_registration_date.filter(|_| is_udyam),
+            other_holder: None,
         }
     }
 }

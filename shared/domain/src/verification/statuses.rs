@@ -10,7 +10,7 @@ use super::result::VerificationResult;
 use crate::classification::ClassRule;
 use crate::declaration::{Activity, indian_date};
 use crate::payment::FiscalYear;
-use crate::status::{Evidence, StatusEntry};
+use crate::status::{self, Evidence, EvidenceRank, StatusEntry};
 use crate::vendor::MsmeStatus;
 
 /// The status of an enterprise of this class that does this.
@@ -26,45 +26,115 @@ pub const fn status_of(class: EnterpriseType, activity: Option<Activity>) -> Msm
     }
 }
 
-/// The entries a Udyam answer adds to a vendor's dated statuses, oldest first.
+/// The entries a Udyam answer adds to a vendor's dated statuses, oldest first: those that would change what the history says. Once they
+/// are in it, there are none.
 ///
-/// There are none unless the registration is in force and is the vendor's own: where the name or the PAN differs, it may be somebody
-/// else's. That the class or the activity differs from our record does not matter: the register settles those.
+/// There are none either where the name, the PAN or its holder differs: the number may be somebody else's. That the class or the activity
+/// differs from our record does not matter: the register settles those.
 ///
 /// A classification counts from the first day of its fiscal year, or from the registration if that is later, until the next one begins:
 /// a registration lasts until it is cancelled, and its class until another is given. Of the time before the first nothing is said.
-pub fn status_entries(result: &VerificationResult) -> Vec<StatusEntry> {
+pub fn status_entries(result: &VerificationResult, history: &[StatusEntry]) -> Vec<StatusEntry> {
     let Some(facts) = &result.facts else { return Vec::new() };
     let is_udyam = result.asked.kind() == Kind::Udyam;
     let is_answer = matches!(result.outcome, Outcome::Verified | Outcome::Mismatch);
-    if !is_udyam || !is_answer || facts.standing != Standing::Active || result.mismatches.iter().any(puts_in_doubt_whose_it_is) {
+    if !is_udyam || !is_answer || result.mismatches.iter().any(puts_in_doubt_whose_it_is) {
         return Vec::new();
     }
-    let classes = classes(facts, indian_date(result.checked_at));
+    match facts.standing {
+        Standing::Active => confirmed(result, facts, history),
+        Standing::Cancelled => ended(result, facts, history),
+        _ => Vec::new(),
+    }
+}
+
+/// The classes of a registration in force.
+fn confirmed(result: &VerificationResult, facts: &Facts, history: &[StatusEntry]) -> Vec<StatusEntry> {
+    let checked_on = indian_date(result.checked_at);
+    let classes = classes(facts, checked_on, history);
     let ends = classes.iter().skip(1).map(|(next, _)| next.checked_sub(1.day()).ok());
     let ends = ends.chain(std::iter::repeat(None));
-    let evidence = Evidence::Verification {
+    let entries = classes.iter().zip(ends).map(|((from, class), to)| StatusEntry {
+        effective_to: to,
+        class_rule: ClassRule::in_force_on(*from),
+        ..StatusEntry::new(status_of(*class, facts.major_activity), *from, result.checked_at, evidence(result))
+    });
+    entries.filter(|entry| changes_anything(entry, checked_on, history)).collect()
+}
+
+fn evidence(result: &VerificationResult) -> Evidence {
+    Evidence::Verification {
         provider: result.provider.clone(),
         reference: result.reference.clone().unwrap_or_default(),
         checked_at: result.checked_at,
+    }
+}
+
+/// Whether an entry would say of any of its days until the check something else than the history does, or say it on better evidence.
+fn changes_anything(entry: &StatusEntry, checked_on: Date, history: &[StatusEntry]) -> bool {
+    let last = entry.effective_to.unwrap_or_else(|| checked_on.max(entry.effective_from));
+    // What stands can only change where an entry begins or after one ended.
+    let begins = history.iter().map(|known| known.effective_from);
+    let ends = history.iter().filter_map(|known| known.effective_to?.checked_add(1.day()).ok());
+    let mut days: Vec<Date> = begins.chain(ends).chain([entry.effective_from, last]).collect();
+    days.retain(|day| (entry.effective_from..=last).contains(day));
+    days.sort_unstable();
+    days.dedup();
+    let mut with = history.to_vec();
+    with.push(entry.clone());
+    let says = |entries: &[StatusEntry], day: Date| {
+        let standing = status::on(entries, day).entry;
+        standing.map(|standing| (standing.status, standing.rank(), standing.class_rule))
     };
-    classes
-        .iter()
-        .zip(ends)
-        .map(|((from, class), to)| StatusEntry {
-            effective_to: to,
-            class_rule: ClassRule::in_force_on(*from),
-            ..StatusEntry::new(status_of(*class, facts.major_activity), *from, result.checked_at, evidence.clone())
-        })
-        .collect()
+    // An entry that would not stand itself, because of a newer word, changes nothing.
+    let own = Some((entry.status, entry.rank(), entry.class_rule));
+    days.into_iter().any(|day| says(history, day) != own && says(&with, day) == own)
+}
+
+/// What a cancelled registration comes to: what rested on the register ends, and where a weaker word would stand up again in its place, the
+/// vendor is not registered. That a registration was cancelled is a statement of the register, not silence.
+fn ended(result: &VerificationResult, facts: &Facts, history: &[StatusEntry]) -> Vec<StatusEntry> {
+    let checked_on = indian_date(result.checked_at);
+    // The day of the cancellation, if the register gives it; else it is over by now, and since when is not known.
+    let over_on = facts.cancelled_on.filter(|day| *day <= checked_on).unwrap_or(checked_on);
+    let Some(standing) = standing_class(history, checked_on) else {
+        return Vec::new();
+    };
+    let mut entries = Vec::new();
+    let last_day = over_on.checked_sub(1.day()).ok().filter(|day| *day >= standing.effective_from);
+    if let (EvidenceRank::Verified, Some(last_day)) = (standing.rank(), last_day) {
+        entries.push(StatusEntry {
+            effective_to: Some(last_day),
+            recorded_at: result.checked_at,
+            evidence: evidence(result),
+            ..standing
+        });
+    }
+    let mut with = history.to_vec();
+    with.extend(entries.iter().cloned());
+    if standing_class(&with, checked_on).is_some() {
+        entries.push(StatusEntry::new(MsmeStatus::NotRegistered, over_on, result.checked_at, evidence(result)));
+    }
+    entries.retain(|entry| entry.effective_to.is_some() || changes_anything(entry, checked_on, &with));
+    entries
+}
+
+/// The entry that makes a vendor a registered enterprise on a day.
+fn standing_class(history: &[StatusEntry], day: Date) -> Option<StatusEntry> {
+    let standing = status::on(history, day).entry?;
+    let is_registered = match standing.status {
+        MsmeStatus::Micro | MsmeStatus::Small | MsmeStatus::Medium | MsmeStatus::RegisteredTrader => true,
+        MsmeStatus::NotRegistered | MsmeStatus::Unknown => false,
+    };
+    is_registered.then_some(standing)
 }
 
 fn puts_in_doubt_whose_it_is(mismatch: &Mismatch) -> bool {
-    matches!(mismatch.field, Field::Standing | Field::Name | Field::Pan | Field::PanHolder)
+    matches!(mismatch.field, Field::Name | Field::Pan | Field::PanHolder | Field::HeldByAnother)
 }
 
 /// Each class with the day it counts from, oldest first, no day twice.
-fn classes(facts: &Facts, checked_on: Date) -> Vec<(Date, EnterpriseType)> {
+fn classes(facts: &Facts, checked_on: Date, history: &[StatusEntry]) -> Vec<(Date, EnterpriseType)> {
     let registered = facts.registered_on.unwrap_or(Date::MIN);
     let mut given: Vec<(Date, Option<Date>, EnterpriseType)> = facts
         .classification_history
@@ -87,14 +157,22 @@ fn classes(facts: &Facts, checked_on: Date) -> Vec<(Date, EnterpriseType)> {
     if let Some(class) = facts.enterprise_type
         && classes.last().is_none_or(|(_, last)| *last != class)
     {
-        let from = match classes.is_empty() {
-            true => facts.registered_on.unwrap_or(checked_on),
-            false => checked_on,
+        let seen = || first_seen(status_of(class, facts.major_activity), checked_on, history);
+        let from = match (classes.last(), facts.registered_on) {
+            (None, Some(registered)) => registered,
+            (None, None) => seen().unwrap_or(checked_on),
+            (Some((last, _)), _) => seen().filter(|seen| seen > last).unwrap_or(checked_on),
         };
         classes.retain(|(begins, _)| *begins < from);
         classes.push((from, class));
     }
     classes
+}
+
+/// Since when a register has said what it says today: asking it again does not make the class any younger.
+fn first_seen(status: MsmeStatus, checked_on: Date, history: &[StatusEntry]) -> Option<Date> {
+    let standing = status::on(history, checked_on).entry?;
+    (standing.status == status && standing.rank() == EvidenceRank::Verified).then_some(standing.effective_from)
 }
 
 #[cfg(test)]
@@ -135,7 +213,7 @@ mod tests {
     }
 
     fn check(facts: Facts, expected: &[(MsmeStatus, Date, Option<Date>, Option<ClassRule>)]) {
-        let entries = status_entries(&result(facts));
+        let entries = status_entries(&result(facts), &[]);
         let found: Vec<_> = entries
             .iter()
             .map(|entry| (entry.status, entry.effective_from, entry.effective_to, entry.class_rule))
@@ -195,13 +273,109 @@ mod tests {
                 similarity_percent: None,
             };
             let verified = result(facts(&[("2024-25", EnterpriseType::Micro)]));
-            status_entries(&VerificationResult {
-                outcome: Outcome::Mismatch,
-                mismatches: vec![mismatch],
-                ..verified
-            })
+            status_entries(
+                &VerificationResult {
+                    outcome: Outcome::Mismatch,
+                    mismatches: vec![mismatch],
+                    ..verified
+                },
+                &[],
+            )
             .len()
         };
         assert_eq!((with(Field::Name), with(Field::Pan), with(Field::EnterpriseType)), (0, 0, 1));
+    }
+
+    /// What the register says on a day: a class since 2022, and none by years.
+    fn answer(class: EnterpriseType, at: &str) -> VerificationResult {
+        let facts = Facts {
+            enterprise_type: Some(class),
+            ..facts(&[("2024-25", EnterpriseType::Micro)])
+        };
+        VerificationResult {
+            checked_at: at.parse().unwrap(),
+            ..result(facts)
+        }
+    }
+
+    fn add(history: &mut Vec<StatusEntry>, result: &VerificationResult) -> usize {
+        let entries = status_entries(result, history);
+        let count = entries.len();
+        history.extend(entries);
+        assert_eq!(status_entries(result, history), [], "once they are there, there are none");
+        count
+    }
+
+    #[test]
+    fn what_the_register_went_back_to_is_added_again() {
+        use EnterpriseType::{Micro, Small};
+        let mut history = Vec::new();
+        let class_on = |history: &[StatusEntry], day: Date| status::on(history, day).status;
+        assert_eq!(add(&mut history, &answer(Micro, "2026-06-01T06:00:00Z")), 1);
+        assert_eq!(add(&mut history, &answer(Small, "2026-07-01T06:00:00Z")), 1);
+        assert_eq!(class_on(&history, date(2026, 7, 1)), MsmeStatus::Small);
+        assert_eq!(add(&mut history, &answer(Micro, "2026-08-01T06:00:00Z")), 1);
+        assert_eq!(class_on(&history, date(2026, 8, 1)), MsmeStatus::Micro);
+        // A word that is older than what stands is not brought in again, however late it is worked on.
+        assert_eq!(add(&mut history, &answer(Small, "2026-07-02T06:00:00Z")), 0);
+    }
+
+    #[test]
+    fn asking_again_does_not_make_a_class_younger() {
+        use EnterpriseType::Small;
+        let mut history = Vec::new();
+        assert_eq!(add(&mut history, &answer(Small, "2026-06-01T06:00:00Z")), 2);
+        for day in ["2026-07-01T06:00:00Z", "2026-09-01T06:00:00Z"] {
+            assert_eq!(add(&mut history, &answer(Small, day)), 0, "{day}");
+        }
+        assert_eq!(status::on(&history, date(2026, 6, 1)).status, MsmeStatus::Small);
+        assert_eq!(status::on(&history, date(2026, 5, 31)).status, MsmeStatus::Micro);
+    }
+
+    #[test]
+    fn a_cancellation_ends_what_rested_on_the_register_and_outweighs_a_declaration() {
+        let cancelled = |on: Option<Date>| {
+            let facts = Facts {
+                standing: Standing::Cancelled,
+                cancelled_on: on,
+                ..facts(&[])
+            };
+            VerificationResult {
+                outcome: Outcome::Mismatch,
+                checked_at: "2026-11-02T04:30:00Z".parse().unwrap(),
+                ..result(facts)
+            }
+        };
+        let on = |history: &[StatusEntry], day: Date| status::on(history, day).status;
+        let mut verified = Vec::new();
+        add(&mut verified, &answer(EnterpriseType::Micro, "2026-06-01T06:00:00Z"));
+        let declared = StatusEntry::new(
+            MsmeStatus::Small,
+            date(2022, 1, 2),
+            "2026-05-01T06:00:00Z".parse().unwrap(),
+            Evidence::SamePan {
+                vendor_id: "vnd_01KAQ2N5K3Q7Z1D6F9G2H4J8M5".parse().unwrap(),
+                response_id: None,
+                campaign_id: None,
+            },
+        );
+
+        // Known to be over by the day of the check, or since the day the register gives.
+        for (day, last) in [(None, date(2026, 11, 1)), (Some(date(2026, 8, 15)), date(2026, 8, 14))] {
+            let mut history = verified.clone();
+            assert_eq!(add(&mut history, &cancelled(day)), 1);
+            assert_eq!(on(&history, last), MsmeStatus::Micro);
+            assert_eq!(on(&history, last.tomorrow().unwrap()), MsmeStatus::Unknown);
+            // What was declared before does not stand up again in its place.
+            let mut history = verified.clone();
+            history.insert(0, declared.clone());
+            assert_eq!(add(&mut history, &cancelled(day)), 2);
+            assert_eq!(on(&history, last.tomorrow().unwrap()), MsmeStatus::NotRegistered);
+        }
+        let mut history = vec![declared];
+        assert_eq!(add(&mut history, &cancelled(None)), 1);
+        assert_eq!(on(&history, date(2026, 11, 1)), MsmeStatus::Small);
+        assert_eq!(on(&history, date(2026, 11, 2)), MsmeStatus::NotRegistered);
+        assert_eq!(add(&mut Vec::new(), &cancelled(None)), 0, "nothing stood, so nothing ends");
     }
 }

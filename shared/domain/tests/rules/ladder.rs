@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{day, vendor};
 
-const ALL: [Check; 11] = [
+const ALL: [Check; 12] = [
     Check::PanShape,
     Check::GstinCheckCharacter,
     Check::GstinPan,
@@ -16,6 +16,7 @@ const ALL: [Check; 11] = [
     Check::UdyamClaimedOnce,
     Check::RegistrationDate,
     Check::CertificateAnswer,
+    Check::AnswerRecord,
     Check::PinState,
 ];
 
@@ -31,12 +32,15 @@ fn good() -> LadderFacts<'static> {
         pin_code: Some("411001"),
         answer: Some(PARTICULARS),
         certificate: Some(PARTICULARS),
+        register: None,
         other_claims: &[],
         today: Some(day("2026-11-23")),
     }
 }
 
 const PARTICULARS: Particulars<'static> = Particulars {
+    pan: Some("AAPFU0939F"),
+    gstins: &["27AAPFU0939F1ZV"],
     udyam: Some("UDYAM-MH-26-0012345"),
     name: Some("Uttam Castings"),
     registered_on: None,
@@ -298,6 +302,60 @@ fn a_certificate_says_what_was_typed() {
     );
     check(with(Particulars::default()), Check::CertificateAnswer, &NOT_APPLICABLE);
     check(|facts| facts.certificate = None, Check::CertificateAnswer, &NOT_APPLICABLE);
+}
+
+#[test]
+fn where_there_is_no_certificate_the_register_is_held_against_the_answer() {
+    let register = |facts: &mut LadderFacts<'_>, status| {
+        facts.certificate = None;
+        facts.register = Some(Particulars {
+            status: Some(status),
+            ..PARTICULARS
+        });
+    };
+    check(|facts| register(facts, MsmeStatus::Micro), Check::CertificateAnswer, &PASSED);
+    check(
+        |facts| register(facts, MsmeStatus::Small),
+        Check::CertificateAnswer,
+        &[(Failed, Contradiction, "register_class_differs")],
+    );
+}
+
+#[test]
+fn an_answer_names_what_is_on_file() {
+    let typed = |answer: Particulars<'static>| move |facts: &mut LadderFacts<'_>| facts.answer = Some(answer);
+    let base = PARTICULARS;
+    check(typed(base), Check::AnswerRecord, &PASSED);
+    check(typed(Particulars::default()), Check::AnswerRecord, &NOT_APPLICABLE);
+    check(
+        typed(Particulars {
+            pan: Some("AAKFD7113K"),
+            udyam: Some("UDYAM-MH-26-0012346"),
+            ..base
+        }),
+        Check::AnswerRecord,
+        &[
+            (Failed, Contradiction, "answer_pan_mismatch"),
+            (Failed, Contradiction, "answer_udyam_mismatch"),
+        ],
+    );
+    check(
+        |facts| {
+            facts.pan = Some("AAKFD7113K");
+            facts.gstins = &[];
+            facts.answer = Some(Particulars { pan: None, ..base });
+        },
+        Check::AnswerRecord,
+        &[(Failed, Contradiction, "answer_gstin_pan_mismatch")],
+    );
+    check(
+        |facts| {
+            facts.gstins = &["29AAPFU0939F1ZR"];
+            facts.answer = Some(base);
+        },
+        Check::AnswerRecord,
+        &[(Failed, Warning, "answer_gstin_not_on_file")],
+    );
 }
 
 proptest! {

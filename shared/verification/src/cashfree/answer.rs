@@ -18,9 +18,10 @@ use super::PROVIDER;
 pub fn answered(request: &VerificationRequest, status: u16, retry_after_secs: Option<u32>, body: &[u8]) -> Verification {
     let answer = Fields(serde_json::from_slice(body).unwrap_or_default());
     let finding = match status {
-        200 if !answer.0.is_object() => Finding::error("unreadable_answer"),
+        // A page for people, or half an answer: nothing was looked up, so nothing was paid for either.
+        200 if !answer.0.is_object() => Finding::later(Outcome::ProviderError, "unreadable_answer"),
         200 => found(request, &answer),
-        _ => refused(request.asked.kind(), status, &answer),
+        _ => refused(request, status, &answer),
     };
     let mut verification = verification(request, finding);
     verification.reference = answer.reference();
@@ -38,6 +39,11 @@ pub fn unanswered(request: &VerificationRequest, no_answer: NoAnswer) -> Verific
         NoAnswer::NotBuilt => Finding::halt(Outcome::Auth, "request_not_built"),
     };
     verification(request, finding)
+}
+
+/// A request that could not be signed, and so was not made: no other would fare better.
+pub(super) fn unsigned(request: &VerificationRequest) -> Verification {
+    verification(request, Finding::halt(Outcome::Auth, "public_key_unreadable"))
 }
 
 /// What an answer comes to.
@@ -70,9 +76,10 @@ impl Finding {
         Self::of(outcome, code, Next::HaltRun)
     }
 
-    /// A 200 that is none. Registers are slow to answer and Cashfree is quick to say so, so another attempt may well end otherwise.
+    /// A 200 that is none. Registers are slow to answer and Cashfree is quick to say so, so another attempt may well end otherwise; but
+    /// each may cost its price, so it is one.
     fn error(code: impl Into<String>) -> Self {
-        Self::later(Outcome::ProviderError, code)
+        Self::of(Outcome::ProviderError, code, Next::RetryOnce)
     }
 
     /// The register has it.
@@ -101,9 +108,10 @@ fn verification(request: &VerificationRequest, finding: Finding) -> Verification
 }
 
 /// Classifies an error answer by its code; by its status where the code is not known.
-fn refused(kind: Kind, status: u16, answer: &Fields) -> Finding {
+fn refused(request: &VerificationRequest, status: u16, answer: &Fields) -> Finding {
+    let kind = request.asked.kind();
     let code = snake(answer.text(&["code"]).unwrap_or_default());
-    let names_the_identifier = code.starts_with(kind.as_str());
+    let refuses_the_identifier = code.strip_prefix(kind.as_str()).is_some_and(|rest| REFUSALS.contains(&rest));
     let reason = match code.is_empty() {
         true => format!("http_{status}"),
         false => code.clone(),
@@ -121,28 +129,39 @@ fn refused(kind: Kind, status: u16, answer: &Fields) -> Finding {
         402 | 412 | 422 if code == "insufficient_balance" => Finding::halt(Outcome::Quota, reason),
         402 => Finding::halt(Outcome::Quota, reason),
         429 => Finding::later(Outcome::Quota, reason),
-        404 if code == format!("{}_not_found", kind.as_str()) => Finding::keep(Outcome::NotFound, reason),
-        // `pan_length_short`, `udyam_value_invalid`.
-        400 | 422 if names_the_identifier => Finding::keep(Outcome::InvalidInput, reason),
+        404 if code == format!("{}_not_found", kind.as_str()) => not_found(request, answer, &code),
+        400 | 422 if refuses_the_identifier => Finding::keep(Outcome::InvalidInput, reason),
         // Ours to avoid by another id.
         400 | 409 if code == "verification_id_already_exists" => Finding::later(Outcome::ProviderError, reason),
-        408 | 500.. => Finding::later(Outcome::ProviderError, reason),
+        408 | 504 => Finding::later(Outcome::Timeout, reason),
+        500.. => Finding::later(Outcome::ProviderError, reason),
         // A wrong address, a redirect, and whatever Cashfree may invent to refuse with: repeating it would not help.
         _ => Finding::keep(Outcome::ProviderError, reason),
     }
 }
 
+/// What follows a register's name in the codes that refuse the identifier itself: `pan_length_short`, `udyam_value_invalid`. Whatever
+/// else may be invented, as `udyam_source_down`, says nothing of it.
+const REFUSALS: [&str; 6] = [
+    "_value_invalid",
+    "_invalid",
+    "_format_invalid",
+    "_length_short",
+    "_length_long",
+    "_length_exceeded",
+];
+
 /// Classifies a 200, which may carry a failure.
 fn found(request: &VerificationRequest, answer: &Fields) -> Finding {
     match &request.asked {
-        Asked::Udyam(udyam) => udyam_answer(request.id.as_str(), udyam.as_str(), answer),
-        Asked::Gstin(gstin) => gstin_answer(gstin, answer),
-        Asked::Pan(pan) => pan_answer(pan, answer),
+        Asked::Udyam(_) => udyam_answer(request, answer),
+        Asked::Gstin(gstin) => gstin_answer(request, gstin, answer),
+        Asked::Pan(pan) => pan_answer(request, pan, answer),
     }
 }
 
-fn udyam_answer(id: &str, asked: &str, answer: &Fields) -> Finding {
-    if answer.text(&["verification_id"]).is_some_and(|echoed| echoed != id) {
+fn udyam_answer(request: &VerificationRequest, answer: &Fields) -> Finding {
+    if answer.text(&["verification_id"]).is_some_and(|echoed| echoed != request.id.as_str()) {
         return Finding::error("answer_to_another_request");
     }
     let status = answer.text(&["status"]).unwrap_or_default().to_ascii_uppercase();
@@ -150,11 +169,13 @@ fn udyam_answer(id: &str, asked: &str, answer: &Fields) -> Finding {
         // The word changed; both versions are documented.
         "SUCCESS" | "VALID" => Standing::Active,
         "UDYAM_IS_CANCELLED" => Standing::Cancelled,
-        "UDYAM_NOT_FOUND" | "INVALID" => return not_found(answer, &UDYAM_IDS, asked, "udyam_not_found"),
+        "UDYAM_NOT_FOUND" => return not_found(request, answer, "udyam_not_found"),
+        "INVALID" if tells_of_an_error(answer) => return Finding::error("invalid_with_an_error"),
+        "INVALID" => return not_found(request, answer, "udyam_not_found"),
         "" => return Finding::error("no_status"),
         status => return Finding::error(format!("status_{}", snake(status))),
     };
-    if let Some(finding) = another_identifier(answer, &UDYAM_IDS, asked) {
+    if let Some(finding) = another_identifier(request, answer) {
         return finding;
     }
     let name = answer.owned(&["enterprise_name", "enterprise_data.enterprise_name", "enterprise_data.name"]);
@@ -174,25 +195,27 @@ fn udyam_answer(id: &str, asked: &str, answer: &Fields) -> Finding {
         major_activity: activity.and_then(activity_of),
         organisation_type: answer.owned(&["organization_type", "enterprise_data.organization_type"]),
         registered_on: day("date_of_udyam_registration"),
+        // Not documented; but where it is given, it is the day that counts.
+        cancelled_on: day("date_of_cancellation").or_else(|| day("cancellation_date")),
         classification_history: history(answer),
         ..Facts::new(standing, name)
     };
     Finding::registered(if standing == Standing::Active { "valid" } else { "udyam_cancelled" }, facts)
 }
 
-fn gstin_answer(asked: &Gstin, answer: &Fields) -> Finding {
+fn gstin_answer(request: &VerificationRequest, asked: &Gstin, answer: &Fields) -> Finding {
     // "GSTIN Doesn't Exist", with whatever apostrophe.
     let message = letters(answer.text(&["message"]).unwrap_or_default());
     let is_absent = message == "gstindoesntexist";
     match (answer.0["valid"].as_bool(), is_absent) {
-        (Some(false) | None, true) => return not_found(answer, &GSTIN_IDS, asked.as_str(), "gstin_not_found"),
+        (Some(false) | None, true) => return not_found(request, answer, "gstin_not_found"),
         (Some(true), false) => {}
         // Not every version has the field.
         (None, false) if message == "gstinexists" || message.is_empty() => {}
         (Some(true), true) => return Finding::error("contradiction"),
         (Some(false) | None, false) => return Finding::error("not_valid"),
     }
-    if let Some(finding) = another_identifier(answer, &GSTIN_IDS, asked.as_str()) {
+    if let Some(finding) = another_identifier(request, answer) {
         return finding;
     }
     let name = answer.owned(&["legal_name_of_business", "lgnm"]);
@@ -219,21 +242,27 @@ fn gstin_answer(asked: &Gstin, answer: &Fields) -> Finding {
     Finding::registered(code, facts)
 }
 
-fn pan_answer(asked: &Pan, answer: &Fields) -> Finding {
-    let status = answer.text(&["pan_status"]).unwrap_or_default().to_ascii_uppercase();
+fn pan_answer(request: &VerificationRequest, asked: &Pan, answer: &Fields) -> Finding {
+    let status = pan_status(answer.text(&["pan_status"]).unwrap_or_default());
     let message = letters(answer.text(&["message"]).unwrap_or_default());
     let (standing, code) = match (status.as_str(), answer.0["valid"].as_bool()) {
         ("VALID", Some(true) | None) | ("", Some(true)) => (Standing::Active, "valid"),
-        ("INVALID", Some(false) | None) => return not_found(answer, &PAN_IDS, asked.as_str(), "pan_not_found"),
+        ("INVALID", Some(false) | None) if tells_of_an_error(answer) => return Finding::error("invalid_with_an_error"),
+        ("INVALID", Some(false) | None) => return not_found(request, answer, "pan_not_found"),
         // Before 2022-09-12 there was no status.
-        ("", Some(false)) if message == "invalidpan" => return not_found(answer, &PAN_IDS, asked.as_str(), "pan_not_found"),
+        ("", Some(false)) if message == "invalidpan" => return not_found(request, answer, "pan_not_found"),
         ("DELETED", Some(false) | None) => (Standing::Deleted, "pan_deleted"),
         ("DEACTIVATED", Some(false) | None) => (Standing::Deactivated, "pan_deactivated"),
-        ("VALID", Some(false)) | ("INVALID" | "DELETED" | "DEACTIVATED", Some(true)) => return Finding::error("contradiction"),
+        ("FAKE", Some(false) | None) => (Standing::Fake, "pan_fake"),
+        // The PAN exists, but its holder does no longer, whatever `valid` makes of that.
+        ("DECEASED", _) => (Standing::Deceased, "pan_deceased"),
+        ("DISSOLVED", _) => (Standing::Dissolved, "pan_dissolved"),
+        ("MERGED", _) => (Standing::Merged, "pan_merged"),
+        ("VALID", Some(false)) | ("INVALID" | "DELETED" | "DEACTIVATED" | "FAKE", Some(true)) => return Finding::error("contradiction"),
         ("", _) => return Finding::error("no_pan_status"),
         (status, _) => return Finding::error(format!("pan_status_{}", snake(status))),
     };
-    if let Some(finding) = another_identifier(answer, &PAN_IDS, asked.as_str()) {
+    if let Some(finding) = another_identifier(request, answer) {
         return finding;
     }
     let name = answer.owned(&["registered_name", "name_pan_card"]);
@@ -248,26 +277,71 @@ fn pan_answer(asked: &Pan, answer: &Fields) -> Finding {
     Finding::registered(code, facts)
 }
 
+/// The word for a PAN's status: Cashfree's own, or the code of the income tax department's agency that some versions hand through
+/// (Protean's table of PAN status codes: `E`, `F`, `X`, `D`, `N`, and `E` with a letter for an event).
+fn pan_status(text: &str) -> String {
+    let status = text.to_ascii_uppercase();
+    let word = match status.as_str() {
+        // Under liquidation it is in force still.
+        "E" | "EU" => "VALID",
+        "N" => "INVALID",
+        "X" => "DEACTIVATED",
+        "D" => "DELETED",
+        "F" => "FAKE",
+        "ED" => "DECEASED",
+        "EI" | "EL" | "LIQUIDATED" => "DISSOLVED",
+        // Amalgamated, acquired, merged, partitioned, split: somebody else carries it on.
+        "EA" | "EC" | "EM" | "EP" | "ES" | "AMALGAMATED" => "MERGED",
+        other => other,
+    };
+    word.to_owned()
+}
+
+/// Whether an answer that says no more than "invalid" speaks of something that went wrong, and not of the identifier.
+fn tells_of_an_error(answer: &Fields) -> bool {
+    let absent = [
+        "notfound",
+        "doesntexist",
+        "doesnotexist",
+        "notexist",
+        "norecord",
+        "invalidpan",
+        "invalidudyam",
+        "isinvalid",
+        "isnotvalid",
+    ];
+    let message = letters(answer.text(&["message"]).unwrap_or_default());
+    !message.is_empty() && !absent.iter().any(|word| message.contains(word))
+}
+
 /// Where the identifier comes back.
-const UDYAM_IDS: [&str; 3] = ["udyam_number", "udyam", "enterprise_data.document_id"];
-const GSTIN_IDS: [&str; 2] = ["GSTIN", "gstin"];
-const PAN_IDS: [&str; 1] = ["pan"];
+const fn names_of(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Udyam => &["udyam_number", "udyam", "enterprise_data.document_id"],
+        Kind::Gstin => &["GSTIN", "gstin"],
+        Kind::Pan => &["pan"],
+    }
+}
 
 /// What to make of an answer about another identifier, or about none. Accounts that are not active are answered with samples, so
 /// nothing more should be asked before somebody has looked.
-fn another_identifier(answer: &Fields, names: &[&str], asked: &str) -> Option<Finding> {
-    match answer.identifiers(names).as_slice() {
+fn another_identifier(request: &VerificationRequest, answer: &Fields) -> Option<Finding> {
+    match answer.identifiers(names_of(request.asked.kind())).as_slice() {
         [] => Some(Finding::error("no_identifier")),
-        all if all.iter().all(|found| is_same(found, asked)) => None,
+        all if all.iter().all(|found| is_same(found, request.asked.as_str())) => None,
         _ => Some(Finding::halt(Outcome::ProviderError, "another_identifier")),
     }
 }
 
-/// "Not found" of the identifier we asked about; of another one it says nothing. It need not be repeated.
-fn not_found(answer: &Fields, names: &[&str], asked: &str, code: &str) -> Finding {
-    match answer.identifiers(names).iter().all(|found| is_same(found, asked)) {
-        true => Finding::keep(Outcome::NotFound, code),
+/// "Not found" of the identifier we asked about, which need not be repeated. Of another one it says nothing, and neither does it where it
+/// names no identifier and does not repeat the id of our request: it could be anybody's.
+fn not_found(request: &VerificationRequest, answer: &Fields, code: &str) -> Finding {
+    let named = answer.identifiers(names_of(request.asked.kind()));
+    let is_echoed = answer.text(&["verification_id"]) == Some(request.id.as_str());
+    match named.iter().all(|found| is_same(found, request.asked.as_str())) {
         false => Finding::halt(Outcome::ProviderError, "another_identifier"),
+        true if named.is_empty() && !is_echoed => Finding::error(format!("{code}_of_nobody")),
+        true => Finding::keep(Outcome::NotFound, code),
     }
 }
 

@@ -9,10 +9,11 @@
 //! Every request has the headers `x-client-id` and `x-client-secret`. Errors are `{"type", "code", "message"}` with 400, 401, 403, 409,
 //! 422, 429, 500 or 502; 429 comes with the headers of <https://www.cashfree.com/docs/api-reference/rate-limits>.
 //!
-//! Left out: `x-cf-signature`, which Cashfree wants from accounts that have no fixed address to call from. Such an account is answered
+//! Accounts that have no fixed address to call from send `x-cf-signature` as well; see [`CashfreePublicKey`]. Without it they are answered
 //! with 403, which is [`Outcome::Auth`](domain::verification::Outcome::Auth) with its code.
 
 mod answer;
+mod signature;
 
 use std::fmt;
 
@@ -24,7 +25,9 @@ use serde_json::json;
 
 use crate::Verifier;
 
+use answer::unsigned;
 pub use answer::{answered, unanswered};
+pub use signature::{CashfreePublicKey, UnreadableKey};
 
 /// The name in reasons and in the history.
 pub const PROVIDER: &str = "cashfree";
@@ -48,6 +51,8 @@ pub struct CashfreeCredentials {
     pub client_id: SecretString,
     /// `x-client-secret`.
     pub client_secret: SecretString,
+    /// The key `x-cf-signature` is made with, where the account has to sign.
+    pub public_key: Option<CashfreePublicKey>,
 }
 
 impl fmt::Debug for CashfreeCredentials {
@@ -84,6 +89,7 @@ impl Cashfree {
             credentials: CashfreeCredentials {
                 client_id: trimmed(&credentials.client_id),
                 client_secret: trimmed(&credentials.client_secret),
+                public_key: credentials.public_key,
             },
             api_version: SecretString::from(API_VERSION),
         }
@@ -91,10 +97,18 @@ impl Cashfree {
 
     async fn ask(&self, request: &VerificationRequest) -> Verification {
         let url = format!("{}/{}", self.base_url, request.asked.kind().as_str());
-        let mut headers = vec![
-            ("x-client-id", &self.credentials.client_id),
-            ("x-client-secret", &self.credentials.client_secret),
-        ];
+        let CashfreeCredentials {
+            client_id,
+            client_secret,
+            public_key,
+        } = &self.credentials;
+        let signature = match public_key.as_ref().map(|key| key.sign(client_id.expose_secret(), request.at.as_second())) {
+            Some(Err(UnreadableKey)) => return unsigned(request),
+            Some(Ok(signature)) => Some(signature),
+            None => None,
+        };
+        let mut headers = vec![("x-client-id", client_id), ("x-client-secret", client_secret)];
+        headers.extend(signature.iter().map(|signature| ("x-cf-signature", signature)));
         if request.asked.kind() == Kind::Pan {
             headers.push(("x-api-version", &self.api_version));
         }

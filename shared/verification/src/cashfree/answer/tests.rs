@@ -1,5 +1,6 @@
 use domain::identifiers::{Gstin, Udyam};
 use domain::verification::{Field, OurRecord};
+use jiff::Timestamp;
 use jiff::civil::date;
 use serde_json::json;
 
@@ -18,6 +19,7 @@ fn request(kind: Kind) -> VerificationRequest {
     VerificationRequest {
         id: "vrf_1".parse().unwrap(),
         asked,
+        at: Timestamp::UNIX_EPOCH,
     }
 }
 
@@ -173,11 +175,93 @@ fn every_answer_has_its_outcome() {
         (
             Udyam,
             404,
-            error("not_found_error", "udyam_not_found", "no such registration"),
+            with(
+                error("not_found_error", "udyam_not_found", "no such registration"),
+                json!({"verification_id": "vrf_1"}),
+            ),
             NotFound,
             "udyam_not_found",
             Keep,
         ),
+        (
+            Udyam,
+            200,
+            json!({"verification_id": "vrf_1", "status": "INVALID", "message": "Udyam number doesn't exist"}),
+            NotFound,
+            "udyam_not_found",
+            Keep,
+        ),
+        (
+            Pan,
+            200,
+            json!({"pan": PAN, "valid": false, "pan_status": "N"}),
+            NotFound,
+            "pan_not_found",
+            Keep,
+        ),
+        // It could be anybody who was not found, or the register that was not.
+        (
+            Udyam,
+            404,
+            error("not_found_error", "udyam_not_found", "no such registration"),
+            ProviderError,
+            "udyam_not_found_of_nobody",
+            RetryOnce,
+        ),
+        (
+            Udyam,
+            200,
+            json!({"status": "UDYAM_NOT_FOUND"}),
+            ProviderError,
+            "udyam_not_found_of_nobody",
+            RetryOnce,
+        ),
+        (
+            Gstin,
+            200,
+            without(absent.clone(), "GSTIN"),
+            ProviderError,
+            "gstin_not_found_of_nobody",
+            RetryOnce,
+        ),
+        (
+            Udyam,
+            200,
+            json!({"verification_id": "vrf_1", "status": "INVALID", "udyam": UDYAM, "message": "Unable to reach the source"}),
+            ProviderError,
+            "invalid_with_an_error",
+            RetryOnce,
+        ),
+        (
+            Pan,
+            200,
+            json!({"pan": PAN, "valid": false, "pan_status": "INVALID", "message": "Invalid response from the source"}),
+            ProviderError,
+            "invalid_with_an_error",
+            RetryOnce,
+        ),
+        // The PAN or its holder is no more.
+        (
+            Pan,
+            200,
+            json!({"pan": PAN, "pan_status": "FAKE", "valid": false}),
+            Mismatch,
+            "pan_fake",
+            Keep,
+        ),
+        (Pan, 200, with(pan_valid(), json!({"pan_status": "ED"})), Mismatch, "pan_deceased", Keep),
+        (
+            Pan,
+            200,
+            json!({"pan": PAN, "pan_status": "EL", "valid": false}),
+            Mismatch,
+            "pan_dissolved",
+            Keep,
+        ),
+        (Pan, 200, with(pan_valid(), json!({"pan_status": "EA"})), Mismatch, "pan_merged", Keep),
+        (Pan, 200, with(pan_valid(), json!({"pan_status": "E"})), Verified, "valid", Keep),
+        // A code about the register is none about the identifier.
+        (Udyam, 400, invalid("udyam_source_down", ""), ProviderError, "udyam_source_down", Keep),
         // It refuses the identifier.
         (
             Udyam,
@@ -310,6 +394,7 @@ fn every_answer_has_its_outcome() {
             RetryLater,
         ),
         (Gstin, 503, json!("Service Unavailable"), ProviderError, "http_503", RetryLater),
+        (Gstin, 504, json!("Gateway Timeout"), Timeout, "http_504", RetryLater),
         (
             Gstin,
             520,
@@ -341,7 +426,7 @@ fn every_answer_has_its_outcome() {
             json!({"status": "FAILED", "message": "verification attempt failed"}),
             ProviderError,
             "status_failed",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Udyam,
@@ -349,7 +434,7 @@ fn every_answer_has_its_outcome() {
             json!({"message": "source unavailable"}),
             ProviderError,
             "no_status",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Gstin,
@@ -357,23 +442,16 @@ fn every_answer_has_its_outcome() {
             json!({"GSTIN": GSTIN, "valid": false, "message": "Unable to validate, please retry later"}),
             ProviderError,
             "not_valid",
-            RetryLater,
+            RetryOnce,
         ),
-        (
-            Gstin,
-            200,
-            json!({"GSTIN": GSTIN, "valid": false}),
-            ProviderError,
-            "not_valid",
-            RetryLater,
-        ),
+        (Gstin, 200, json!({"GSTIN": GSTIN, "valid": false}), ProviderError, "not_valid", RetryOnce),
         (
             Gstin,
             200,
             json!({"message": "Unable to validate"}),
             ProviderError,
             "not_valid",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Pan,
@@ -381,7 +459,7 @@ fn every_answer_has_its_outcome() {
             json!({"pan": PAN, "valid": false, "message": "something went wrong"}),
             ProviderError,
             "no_pan_status",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Pan,
@@ -389,7 +467,7 @@ fn every_answer_has_its_outcome() {
             json!({"pan": PAN, "pan_status": "PENDING"}),
             ProviderError,
             "pan_status_pending",
-            RetryLater,
+            RetryOnce,
         ),
         (Pan, 200, json!([]), ProviderError, "unreadable_answer", RetryLater),
         (Pan, 200, json!("<html>"), ProviderError, "unreadable_answer", RetryLater),
@@ -400,7 +478,7 @@ fn every_answer_has_its_outcome() {
             with(absent.clone(), json!({"valid": true})),
             ProviderError,
             "contradiction",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Pan,
@@ -408,7 +486,7 @@ fn every_answer_has_its_outcome() {
             with(pan_valid(), json!({"valid": false})),
             ProviderError,
             "contradiction",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Pan,
@@ -416,7 +494,7 @@ fn every_answer_has_its_outcome() {
             with(pan_valid(), json!({"pan_status": "INVALID"})),
             ProviderError,
             "contradiction",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Udyam,
@@ -424,7 +502,7 @@ fn every_answer_has_its_outcome() {
             without(udyam_success(), "enterprise_name"),
             ProviderError,
             "no_name",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Udyam,
@@ -432,7 +510,7 @@ fn every_answer_has_its_outcome() {
             with(udyam_success(), json!({"enterprise_type": "NA"})),
             ProviderError,
             "no_enterprise_type",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Udyam,
@@ -440,7 +518,7 @@ fn every_answer_has_its_outcome() {
             with(udyam_success(), json!({"enterprise_type": "Gigantic"})),
             ProviderError,
             "no_enterprise_type",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Gstin,
@@ -448,7 +526,7 @@ fn every_answer_has_its_outcome() {
             without(gstin_exists(), "gst_in_status"),
             ProviderError,
             "no_gst_status",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Gstin,
@@ -456,9 +534,9 @@ fn every_answer_has_its_outcome() {
             with(gstin_exists(), json!({"gst_in_status": "Asleep"})),
             ProviderError,
             "gst_status_asleep",
-            RetryLater,
+            RetryOnce,
         ),
-        (Pan, 200, without(pan_valid(), "registered_name"), ProviderError, "no_name", RetryLater),
+        (Pan, 200, without(pan_valid(), "registered_name"), ProviderError, "no_name", RetryOnce),
         // An answer about somebody else, or about nobody.
         (
             Udyam,
@@ -482,7 +560,7 @@ fn every_answer_has_its_outcome() {
             with(udyam_success(), json!({"verification_id": "vrf_2"})),
             ProviderError,
             "answer_to_another_request",
-            RetryLater,
+            RetryOnce,
         ),
         (
             Udyam,
@@ -516,7 +594,7 @@ fn every_answer_has_its_outcome() {
             "another_identifier",
             HaltRun,
         ),
-        (Pan, 200, without(pan_valid(), "pan"), ProviderError, "no_identifier", RetryLater),
+        (Pan, 200, without(pan_valid(), "pan"), ProviderError, "no_identifier", RetryOnce),
         // What nobody has described.
         (Udyam, 404, json!({}), ProviderError, "http_404", Keep),
         (
