@@ -139,6 +139,7 @@ fn message(n: usize, address: &str) -> OutgoingEmail {
         state: None,
         gstin: None,
         pan: None,
+        pan_digest: None,
         udyam: None,
     };
     let unsubscribe_url = format!("https://msme.example/unsubscribe/{n}");

@@ -107,6 +107,7 @@ impl From<Import> for ImportSummary {
             state,
             version: _,
             settings: Settings { mode, .. },
+            skips_deleted: _,
             run: _,
             is_staged: _,
             counts,

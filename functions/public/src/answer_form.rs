@@ -3,10 +3,11 @@
 use domain::ResponseId;
 use domain::declaration::{RawDeclaration, Response as Answer};
 use domain::vendor::MsmeStatus;
+use domain::work::{CampaignMessage, Task};
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use runtime::problem::{bad_request, conflict};
-use runtime::{Access, ApiError, App, Request, Response, Route, Var, extract, respond};
+use runtime::{Access, ApiError, App, Outgoing, Request, Response, Route, Var, extract, respond};
 use serde::Serialize;
 use store::StoreError;
 use store::responses::Submitted;
@@ -23,7 +24,7 @@ pub static ROUTE: Route = Route::new("public-answer-form", Method::POST, "/f/{to
     Box::pin(handle(app, request))
 })
 .taking(MAX_ANSWER)
-.needing(&[Var::TableName, Var::SigningSecretArn, Var::OrganisationName]);
+.needing(&[Var::TableName, Var::SigningSecretArn, Var::OrganisationName, Var::PlanQueueUrl]);
 
 /// What a program gets for an answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,9 +55,6 @@ async fn answer(app: &App, request: &Request) -> Result<Response, ApiError> {
     let organisation = app.config().get(Var::OrganisationName)?;
     let asking = asking::asking(app, request).await?;
     if asking.asked.answer.is_some() {
-        if asking.campaign.content.audience.once_per_pan {
-            store::responses::apply_to_pan(app.store()?, asking.link.vendor, asking.campaign.root()).await?;
-        }
         return answered_before(request, organisation, &asking);
     }
     asking.is_open(app)?;
@@ -77,12 +75,10 @@ async fn answer(app: &App, request: &Request) -> Result<Response, ApiError> {
         source_hash: source_hash(&asking, &request.source_ip),
     };
     let store = app.store()?;
-    let submitted = store::responses::submit(store, &answer, asking.campaign.root(), &asking.asked.chunks, app.new_ulid()).await?;
     if asking.campaign.content.audience.once_per_pan {
-        // After the answer, not with it: a hundred codes do not fit one transaction. Should this fail, the vendor sees an error, and
-        // sending the form again comes here again; what was applied is recognised.
-        store::responses::apply_to_pan(store, asking.link.vendor, asking.campaign.root()).await?;
+        have_shared(app, request, &asking).await?;
     }
+    let submitted = store::responses::submit(store, &answer, asking.campaign.root(), &asking.asked.chunks, app.new_ulid()).await?;
     match submitted {
         Submitted::Accepted if pages::wants_json(request) => receipt(&answer),
         Submitted::Accepted => pages::thanks(organisation, &asking, &answer),
@@ -94,6 +90,27 @@ async fn answer(app: &App, request: &Request) -> Result<Response, ApiError> {
             answered_before(request, organisation, &Asking { asked, ..asking })
         }
     }
+}
+
+/// How long the planner waits for the answer it is to apply: longer than this function may run.
+const STORED_AFTER_SECS: i32 = 30;
+
+/// Has the answer that is about to be stored applied to the other codes of the PAN.
+///
+/// Before the answer, not after it: of an answer that is stored and a message that is not sent nobody would ever hear again, while a
+/// message without an answer does nothing. And not here: a thousand codes are no matter for somebody who waits for a page.
+async fn have_shared(app: &App, request: &Request, asking: &Asking) -> Result<(), ApiError> {
+    let task = Task::ShareAnswer {
+        vendor: asking.link.vendor,
+        after: None,
+    };
+    let message = Outgoing {
+        body: CampaignMessage::new(asking.campaign.root(), task),
+        delay_secs: STORED_AFTER_SECS,
+    };
+    runtime::send(app, Var::PlanQueueUrl, &request.correlation_id, &[message])
+        .await
+        .map_err(ApiError::Internal)
 }
 
 fn read(request: &Request) -> Result<RawDeclaration, ApiError> {

@@ -4,7 +4,7 @@ use domain::user::Permission;
 use http::Method;
 use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 
-use crate::wire::{SyncSourceResponse, last_run};
+use crate::wire::{SyncSourceResponse, last_run_in_full};
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -22,7 +22,7 @@ pub static ROUTE: Route = Route::new(
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let source = store::sync_sources::get(app.store()?, request.id("id")?).await?;
-    let last = last_run(app, source.id).await?;
+    let last = last_run_in_full(app, source.id).await?;
     let version = source.version;
     respond::versioned(&SyncSourceResponse::new(source, last, app.now()), version)
 }

@@ -54,6 +54,9 @@ impl Default for Limits {
     }
 }
 
+/// What a cell takes in memory beside its text, at least: two texts' places and lengths.
+const CELL_BYTES: usize = size_of::<(String, String)>();
+
 /// The longest name of a column.
 const MAX_NAME_CHARS: usize = 200;
 
@@ -113,6 +116,18 @@ pub enum TableError {
         /// The limit.
         limit: u64,
     },
+    /// What should be the address of the next page is none.
+    #[error("what the answer has at {path} is no address of a next page: correct origin.next_path")]
+    NoNextPage {
+        /// The path.
+        path: String,
+    },
+    /// The answer is a page of several.
+    #[error("the answer is one page of several, as its field {path} says, and would be taken for all vendors: set origin.next_path to {path}")]
+    MorePages {
+        /// Where it says so.
+        path: String,
+    },
     /// The file could not be read or written here.
     #[error("the answer could not be stored here: try again later")]
     Disk(#[source] io::Error),
@@ -135,6 +150,8 @@ impl TableError {
             Self::TooManyRows { .. } => "too_many_rows",
             Self::TooManyColumns { .. } => "too_many_columns",
             Self::TooLarge { .. } => "too_large",
+            Self::NoNextPage { .. } => "json_no_next_page",
+            Self::MorePages { .. } => "json_more_pages",
             Self::Disk(_) => "internal",
         }
     }
@@ -151,14 +168,19 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// Writes the list at `path` as CSV in UTF-8 with a header. `open` gives the answer from its beginning.
+/// Writes the lists at `path` of all pages as one CSV in UTF-8 with a header. Each page is opened from its beginning.
 ///
 /// # Errors
 /// [`TableError`]; what is in `out` by then is a part of the table.
-pub fn write_csv(open: impl Fn() -> io::Result<File>, path: &str, limits: Limits, out: impl Write) -> Result<Written, TableError> {
+pub fn write_csv<O: Fn() -> io::Result<File>>(pages: &[O], path: &str, limits: Limits, out: impl Write) -> Result<Written, TableError> {
     let path: Vec<&str> = path.split('.').filter(|name| !name.is_empty()).collect();
     let mut columns = Columns::default();
-    let rows = read(open().map_err(TableError::Disk)?, &path, limits, |row| columns.learn(row, limits.columns))?;
+    let mut rows = 0;
+    for open in pages {
+        rows = read(open().map_err(TableError::Disk)?, &path, limits, rows, |row| {
+            columns.learn(row, limits.columns)
+        })?;
+    }
     if rows == 0 || columns.names.is_empty() {
         return Err(TableError::Empty);
     }
@@ -173,16 +195,147 @@ pub fn write_csv(open: impl Fn() -> io::Result<File>, path: &str, limits: Limits
     };
     writer.write_record(&columns.names).map_err(refused)?;
     let mut cells = vec![String::new(); columns.names.len()];
-    let rows = read(open().map_err(TableError::Disk)?, &path, limits, |row| {
-        columns.arrange(row, &mut cells);
-        writer.write_record(&cells).map_err(refused)
-    })?;
+    rows = 0;
+    for open in pages {
+        rows = read(open().map_err(TableError::Disk)?, &path, limits, rows, |row| {
+            columns.arrange(row, &mut cells);
+            writer.write_record(&cells).map_err(refused)
+        })?;
+    }
     let capped = writer.into_inner().map_err(|error| of_io(error.into_error()))?;
     Ok(Written {
         rows,
         columns: columns.names.len(),
         bytes: capped.bytes,
     })
+}
+
+/// Fields by which servers commonly say that there are more pages.
+const USUAL: [&str; 2] = ["next", "@odata.nextLink"];
+
+/// The address of the page after this one, by the page's own word; none on the last page.
+///
+/// Where `next_path` is empty, the answer is to be whole: one that names a next page, at its top or beside the list, is refused.
+///
+/// # Errors
+/// [`TableError::NoNextPage`], [`TableError::MorePages`], and what is wrong with the JSON.
+pub fn next_page(open: impl Fn() -> io::Result<File>, list_path: &str, next_path: &str, limits: Limits) -> Result<Option<String>, TableError> {
+    if !next_path.is_empty() {
+        return match value_at(open().map_err(TableError::Disk)?, next_path, limits)? {
+            Next::None => Ok(None),
+            Next::Link(link) => Ok(Some(link)),
+            Next::Other => Err(TableError::NoNextPage { path: next_path.to_owned() }),
+        };
+    }
+    let beside = list_path.rsplit_once('.').map(|(outer, _)| outer);
+    // An answer that is the list itself has no other fields.
+    let places = [(!list_path.is_empty()).then(String::new), beside.map(|outer| format!("{outer}."))];
+    for place in places.into_iter().flatten() {
+        for name in USUAL {
+            let path = format!("{place}{name}");
+            if value_at(open().map_err(TableError::Disk)?, &path, limits)? != Next::None {
+                return Err(TableError::MorePages { path });
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// What an answer says of a page after it.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// There is none: nothing is there, or `null`, `false` or an empty text.
+    None,
+    /// It is here.
+    Link(String),
+    /// Something that is no address.
+    Other,
+}
+
+fn value_at(file: File, path: &str, limits: Limits) -> Result<Next, TableError> {
+    let mut json = serde_json::Deserializer::from_reader(guarded(file, limits)?);
+    let found = FindNext { path }.deserialize(&mut json).and_then(|found| json.end().map(|()| found));
+    found.map_err(|error| match error.classify() {
+        serde_json::error::Category::Io => of_io(error.into()),
+        _ => TableError::Malformed {
+            line: error.line(),
+            column: error.column(),
+        },
+    })
+}
+
+/// Goes down to the field at `path`, whose names may have dots of their own.
+struct FindNext<'a> {
+    path: &'a str,
+}
+
+impl<'de> DeserializeSeed<'de> for FindNext<'_> {
+    type Value = Next;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Next, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FindNext<'_> {
+    type Value = Next;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the way to the next page")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Next, A::Error> {
+        let mut found = if self.path.is_empty() { Next::Other } else { Next::None };
+        while let Some(key) = map.next_key::<String>()? {
+            let rest = self.path.strip_prefix(key.as_str()).filter(|_| !key.is_empty());
+            let inner = rest.and_then(|rest| if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') });
+            match inner {
+                Some(path) if found == Next::None => found = map.next_value_seed(FindNext { path })?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Next, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(self.other())
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Next, E> {
+        Ok(match text.trim() {
+            "" => Next::None,
+            link if self.path.is_empty() => Next::Link(link.to_owned()),
+            _ => Next::None,
+        })
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, says: bool) -> Result<Next, E> {
+        Ok(if says { self.other() } else { Next::None })
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Next, E> {
+        Ok(Next::None)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Next, E> {
+        Ok(self.other())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Next, E> {
+        Ok(self.other())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Next, E> {
+        Ok(self.other())
+    }
+}
+
+impl FindNext<'_> {
+    /// What is on the way is no answer; at its end it is one that says nothing.
+    const fn other(&self) -> Next {
+        if self.path.is_empty() { Next::Other } else { Next::None }
+    }
 }
 
 /// The columns found, in the order they were met.
@@ -227,20 +380,24 @@ struct Row {
     bytes: usize,
 }
 
-/// Reads the list and gives each of its objects to `take`; answers with their number.
-fn read(file: File, path: &[&str], limits: Limits, take: impl FnMut(&Row) -> Result<(), TableError>) -> Result<u32, TableError> {
+/// The answer, guarded against what would swell in memory.
+fn guarded(file: File, limits: Limits) -> Result<impl Read, TableError> {
     let mut file = BufReader::with_capacity(64 * 1024, file);
     const MARK: &[u8] = b"\xef\xbb\xbf";
     if file.fill_buf().map_err(TableError::Disk)?.starts_with(MARK) {
         file.consume(MARK.len());
     }
     // `from_reader` takes one byte at a time: it wants a buffer of its own behind the guard.
-    let guarded = BufReader::with_capacity(64 * 1024, Guard::new(file, limits));
-    let mut json = serde_json::Deserializer::from_reader(guarded);
+    Ok(BufReader::with_capacity(64 * 1024, Guard::new(file, limits)))
+}
+
+/// Reads the list of a page and gives each of its objects to `take`; answers with their number, those of the pages before included.
+fn read(file: File, path: &[&str], limits: Limits, before: u32, take: impl FnMut(&Row) -> Result<(), TableError>) -> Result<u32, TableError> {
+    let mut json = serde_json::Deserializer::from_reader(guarded(file, limits)?);
     let walk = RefCell::new(Walk {
         take,
         limits,
-        entry: 0,
+        entry: before,
         is_in_entry: false,
         has_list: false,
         stopped: None,
@@ -404,7 +561,8 @@ impl<F> Cell<'_, F> {
             let walk = self.walk.borrow();
             (walk.limits, walk.entry)
         };
-        self.row.bytes += self.name.len() + value.len();
+        // A list of a million nothings takes memory, too.
+        self.row.bytes += self.name.len() + value.len() + CELL_BYTES;
         // A cell that is joined of several values is bounded by the row.
         if self.row.bytes > limits.row_bytes || value.chars().count() > limits.cell_chars {
             return Err(stop(self.walk, TableError::TooLong { entry }));
@@ -587,7 +745,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), json).unwrap();
         let mut table = Vec::new();
-        let written = write_csv(|| file.reopen(), path, limits, &mut table)?;
+        let written = write_csv(&[|| file.reopen()], path, limits, &mut table)?;
         assert_eq!(written.bytes, table.len() as u64);
         Ok(String::from_utf8(table).unwrap())
     }
@@ -611,6 +769,64 @@ mod tests {
             Ok("code\nV-1\n"),
         );
         check("\u{feff}[{\"code\":\" V-1\\n\"}]", "", Ok("code\nV-1\n"));
+    }
+
+    #[test]
+    fn pages_become_one_table_with_the_columns_of_all() {
+        let page = |json: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), json).unwrap();
+            file
+        };
+        let files = [
+            page(r#"[{"code":"V-1"}]"#),
+            page(r#"[{"name":"B","code":"V-2"},{"code":"V-3"}]"#),
+            page("[]"),
+        ];
+        let pages: Vec<_> = files.iter().map(|file| || file.reopen()).collect();
+        let mut table = Vec::new();
+        let written = write_csv(&pages, "", Limits::default(), &mut table).unwrap();
+        assert_eq!(
+            (written.rows, String::from_utf8(table).unwrap().as_str()),
+            (3, "code,name\nV-1,\nV-2,B\nV-3,\n")
+        );
+        let few = Limits {
+            rows: 2,
+            ..Limits::default()
+        };
+        assert_eq!(write_csv(&pages, "", few, io::sink()).unwrap_err().code(), "too_many_rows");
+    }
+
+    #[test]
+    fn the_next_page_is_where_the_path_says_and_a_page_is_not_taken_for_all() {
+        let next = |json: &str, list: &str, path: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), json).unwrap();
+            next_page(|| file.reopen(), list, path, Limits::default()).map_err(|error| error.code())
+        };
+        let link = |text: &str| Ok(Some(text.to_owned()));
+        let odata = r#"{"@odata.nextLink":"/v?page=2","value":[{"next":"x"}]}"#;
+        assert_eq!(next(odata, "value", "@odata.nextLink"), link("/v?page=2"));
+        assert_eq!(next(odata, "value", ""), Err("json_more_pages"));
+        let nested = r#"{"data":{"vendors":[],"paging":{"next":" ?p=2 "},"next":null}}"#;
+        assert_eq!(next(nested, "data.vendors", "data.paging.next"), link("?p=2"));
+        assert_eq!(next(nested, "data.vendors", ""), Ok(None));
+        assert_eq!(next(nested, "data.vendors", "data.paging"), Err("json_no_next_page"));
+        assert_eq!(next(nested, "data.vendors", "data.vendors"), Err("json_no_next_page"));
+        assert_eq!(next(nested, "data.vendors", "paging.next"), Ok(None));
+        for last in [
+            r#"{"v":[],"next":null}"#,
+            r#"{"v":[],"next":""}"#,
+            r#"{"v":[],"next":false}"#,
+            r#"{"v":[]}"#,
+        ] {
+            assert_eq!(next(last, "v", "next"), Ok(None), "{last}");
+            assert_eq!(next(last, "v", ""), Ok(None), "{last}");
+        }
+        assert_eq!(next(r#"{"v":[],"next":2}"#, "v", "next"), Err("json_no_next_page"));
+        assert_eq!(next(r#"{"d":{"v":[],"next":2}}"#, "d.v", ""), Err("json_more_pages"));
+        assert_eq!(next(r#"[{"next":"x"}]"#, "", ""), Ok(None));
+        assert_eq!(next(r#"{"v":["#, "v", "next"), Err("json_malformed"));
     }
 
     #[test]
@@ -669,6 +885,7 @@ mod tests {
         check(&format!("[{{\"a\":\"{}\"}}]", "x".repeat(1_000_000)), "", Err("json_too_long"));
         check(&format!("[{{\"a\":{}}}]", "1".repeat(1_000_000)), "", Err("json_too_long"));
         check(&format!("[{{\"{}\":1}}]", "x".repeat(201)), "", Err("json_too_long"));
+        check(&format!("[{{\"\":[{}null]}}]", "null,".repeat(100_000)), "", Err("json_too_long"));
         let texts = format!("\"{}\",", "x".repeat(30_000)).repeat(40);
         check(&format!("[{{\"a\":[{}0]}}]", texts), "", Err("json_too_long"));
         let fields: Vec<String> = (0..1_001).map(|number| format!("\"f{number}\":1")).collect();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::columns::{Mapping, Target, clean_header};
-use domain::import::{Accepted, AppliedCounts, ImportMode};
+use domain::import::{Accepted, AppliedCounts, ImportMode, RowChange};
 use domain::repairs::RepairCode;
 use domain::sync::{Diff, Origin, Policy, RunError, RunState, Settings, SyncRun, SyncSource, Timetable, Trigger, dropped};
 use domain::{FieldError, SyncSourceId};
@@ -245,7 +245,8 @@ impl SyncSourceResponse {
 pub struct SyncRunResponse {
     /// Identity, `syr_…`.
     id: String,
-    /// `pulling`, `checking`, `waiting` for a person, `applied`, `cancelled`, `superseded` by a later run, or `failed`.
+    /// `pulling`, `checking`, `waiting` for a person, `applying`, `applied` in full, `cancelled`, `superseded` by a later run,
+    /// `unchanged` since the run before, `looked_through` (a folder, whose files have runs of their own), or `failed`.
     state: RunState,
     /// Why it took place.
     trigger: SyncTriggerResponse,
@@ -262,6 +263,9 @@ pub struct SyncRunResponse {
     bytes: Option<u64>,
     /// What the file would do, by the dry run.
     diff: Option<Diff>,
+    /// The first hundred changes it would make to vendors, where one source is shown; identifiers are masked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<RowChange>,
     /// What it has done so far.
     applied: Option<AppliedCounts>,
     /// When it began.
@@ -296,7 +300,7 @@ impl From<Trigger> for SyncTriggerResponse {
         match trigger {
             Trigger::Schedule { scheduled_for } => Self::Schedule { scheduled_for },
             Trigger::Person { user } => Self::Person { user_id: user.to_string() },
-            Trigger::File { key, etag: _ } => Self::File {
+            Trigger::File { key, .. } => Self::File {
                 file_name: dropped(&key).map_or_else(|| key.clone(), |(_, name)| name.to_owned()),
             },
         }
@@ -309,22 +313,25 @@ impl SyncRunResponse {
         let SyncRun {
             id,
             source: _,
+            source_version: _,
             trigger,
             mut state,
             mut error,
             mut reason,
             import: import_id,
             bytes,
+            digest: _,
             mut diff,
             started_at,
-            ended_at,
+            mut ended_at,
         } = run;
         // What a person does with the import is written to the import, not to the run.
-        if matches!(state, RunState::Waiting | RunState::Checking)
+        if state.is_alive()
             && let Some(import) = import
         {
             state = match import.state {
-                ImportState::Importing | ImportState::Completed => RunState::Applied,
+                ImportState::Importing => RunState::Applying,
+                ImportState::Completed => RunState::Applied,
                 ImportState::Cancelled => RunState::Cancelled,
                 ImportState::Failed => RunState::Failed,
                 _ => state,
@@ -334,6 +341,7 @@ impl SyncRunResponse {
             }
             if state != RunState::Waiting {
                 reason = None;
+                ended_at = import.completed_at.filter(|_| !state.is_alive());
             } else {
                 // A corrected mapping makes another report.
                 diff = Some(Diff::from(&import.counts));
@@ -350,6 +358,7 @@ impl SyncRunResponse {
             import_state: import.map(|import| import.state),
             bytes,
             diff,
+            changes: Vec::new(),
             applied: import.filter(has_begun).map(|import| import.checkpoint.applied),
             started_at,
             ended_at,
@@ -368,6 +377,31 @@ pub(crate) async fn with_import(app: &App, run: SyncRun) -> Result<SyncRunRespon
         None => None,
     };
     Ok(SyncRunResponse::new(run, import.as_ref()))
+}
+
+/// The last run of a source, with the changes it found.
+pub(crate) async fn last_run_in_full(app: &App, source: SyncSourceId) -> Result<Option<SyncRunResponse>, ApiError> {
+    let store = app.store()?;
+    let newest = PageRequest { limit: 1, after: None };
+    let Some(run) = store::sync_sources::list_runs(store, source, &newest).await?.items.into_iter().next() else {
+        return Ok(None);
+    };
+    let import = match run.import {
+        Some(id) => match store::imports::get(store, id).await {
+            Ok(import) => Some(import),
+            Err(StoreError::NotFound) => None,
+            Err(error) => return Err(error.into()),
+        },
+        None => None,
+    };
+    let report = match &import {
+        Some(import) => store::imports::report(store, import).await?,
+        None => None,
+    };
+    Ok(Some(SyncRunResponse {
+        changes: report.map(|report| report.changes).unwrap_or_default(),
+        ..SyncRunResponse::new(run, import.as_ref())
+    }))
 }
 
 /// The last run of a source.

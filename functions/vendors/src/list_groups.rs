@@ -22,7 +22,8 @@ pub static ROUTE: Route = Route::new(
     |app, request| Box::pin(handle(app, request)),
 );
 
-/// Lists every PAN that has several vendor codes, those that contradict themselves first.
+/// Lists every PAN that has several vendor codes, those that contradict themselves first. What lists know of vendors does not include
+/// the evidence of a status nor answers: the group of a vendor looks them up, and may find more contradictions.
 #[utoipa::path(get, path = "/api/v1/vendor-groups", operation_id = "vendors-list-groups", tag = "vendors",
     params(("limit" = Option<u32>, Query, description = "1 to 200, default 50"), ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
     responses((status = 200, description = "A page", body = List<PanGroup>)),
@@ -82,8 +83,9 @@ fn group(entries: Vec<Entry>) -> Option<(Place, PanGroup)> {
             status: entry.status,
             rank: None,
             state: entry.state.as_deref().and_then(|state| state.parse().ok()),
+            answer: None,
         })
         .collect();
-    let group = PanGroup::new(&pan, members);
+    let group = PanGroup::summary(&pan, members);
     Some(((group.contradictions.is_empty(), first), group))
 }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use delivery::Queue as _;
+use domain::VendorId;
 use domain::work::{CampaignMessage, Task};
 use engine::Live;
 use runtime::{App, Message, RecordError, Var, Worker};
+use store::responses::Applied;
 
 use crate::each::each;
 
@@ -32,5 +35,21 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
         Task::Plan | Task::PlanFrom { .. } => delivery::plan(&live, &work).await,
         Task::Resume { scope, by } => delivery::resume(&live, work.campaign_id, *scope, by).await,
         Task::Reconcile => delivery::reconcile(&live, work.campaign_id).await,
+        Task::ShareAnswer { vendor, after } => share_answer(app, &live, &work, *vendor, *after).await,
+    }
+}
+
+/// Applies an answer to the other codes of its PAN, however many there are: what does not fit into this run is left to another
+/// message, and whatever fails comes again with this one.
+async fn share_answer(app: &App, live: &Live<'_>, work: &CampaignMessage, vendor: VendorId, after: Option<VendorId>) -> Result<(), RecordError> {
+    match store::responses::apply_to_pan(app.store()?, vendor, work.campaign_id, after, app.now(), || live.has_time()).await? {
+        Applied::Done => Ok(()),
+        Applied::Through(through) => {
+            let task = Task::ShareAnswer {
+                vendor,
+                after: Some(through),
+            };
+            live.enqueue_campaign(&CampaignMessage::new(work.campaign_id, task)).await
+        }
     }
 }

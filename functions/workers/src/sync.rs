@@ -1,8 +1,10 @@
 //! `workers-sync`: reads vendors from other systems, hands them to the import pipeline, and confirms what needs no person.
 //!
 //! ```text
-//! route, schedule, file ─▶ run: pulling ──▶ checking ─────▶ applied, waiting for a person, superseded
-//!                                 │  import: queued…ready ─▶ importing
+//! route, schedule, file ─▶ run: pulling ──▶ checking ──▶ applying ──▶ applied, cancelled, failed: as the import ends
+//!                                 │  import: queued…ready ─▶ importing ─▶ completed
+//!                                 │              └─▶ waiting for a person, superseded
+//!                                 ├─▶ unchanged: the source says what it said before
 //!                                 └─▶ failed: what is wrong and what to do; the next reading is the schedule's
 //! ```
 //!
@@ -14,14 +16,15 @@
 mod pull;
 mod settle;
 
-use domain::sync::{RunError, RunState, SyncMessage, SyncRun, SyncSource, Trigger, dropped, written_key};
+use domain::sync::{DROP_ROOT, Origin, RunError, RunState, SyncMessage, SyncRun, SyncSource, Trigger, dropped, written_key};
 use domain::{ScheduleId, SyncRunId, SyncSourceId};
 use imports::{ImportMessage, Task};
 use jiff::{SignedDuration, Timestamp};
-use runtime::{ApiError, App, Message, Outgoing, RecordError, Var, Worker, objects, scheduler};
+use runtime::{ApiError, App, Message, Metrics, Outgoing, RecordError, Var, Worker, objects, scheduler};
 use serde::Deserialize;
 use store::{StoreError, imports as import_jobs, sync_sources};
 
+use self::pull::Pulled;
 use crate::each::each;
 
 /// The worker.
@@ -44,6 +47,9 @@ const CLAIM: SignedDuration = SignedDuration::from_mins(3);
 
 /// A pull that was begun so often and never ended ends the run: something about the file kills the worker.
 const MAX_RECEIVES: u32 = 3;
+
+/// How many files of a folder are taken at once when it is looked through: each is copied, and the worker has three minutes.
+const LOOKED_THROUGH: i32 = 200;
 
 /// A schedule exists at EventBridge a moment before its source is stored: this long, one that no source names may still be named.
 const SETTLING: SignedDuration = SignedDuration::from_mins(15);
@@ -71,7 +77,11 @@ pub enum Incoming {
 
 /// One file.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct S3Record {
+    /// When S3 had stored it.
+    #[serde(default)]
+    event_time: Option<Timestamp>,
     s3: S3Change,
 }
 
@@ -89,6 +99,9 @@ struct S3Object {
     size: u64,
     #[serde(default)]
     e_tag: String,
+    /// Orders the events of one key.
+    #[serde(default)]
+    sequencer: String,
 }
 
 async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
@@ -101,8 +114,12 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
         }) => fired(app, &message, source_id, schedule_id, scheduled_for).await,
         Incoming::Ours(SyncMessage::Settle { source_id, run_id, looks }) => settle::settle(app, &message, source_id, run_id, looks).await,
         Incoming::Files { records } => {
-            for S3Record { s3: S3Change { object } } in records {
-                arrived(app, &message, object).await?;
+            for S3Record {
+                event_time,
+                s3: S3Change { object },
+            } in records
+            {
+                arrived(app, &message, object, event_time.unwrap_or_else(|| app.now())).await?;
             }
             Ok(())
         }
@@ -161,8 +178,8 @@ fn made_at(schedule: ScheduleId) -> Result<Timestamp, RecordError> {
 }
 
 /// A file came into the bucket.
-async fn arrived(app: &App, message: &Message, object: S3Object) -> Result<(), RecordError> {
-    let S3Object { key, size, e_tag } = object;
+async fn arrived(app: &App, message: &Message, object: S3Object, put_at: Timestamp) -> Result<(), RecordError> {
+    let S3Object { key, size, e_tag, sequencer } = object;
     let Some(key) = written_key(&key).filter(|_| size > 0 && !e_tag.is_empty()) else {
         return Ok(());
     };
@@ -171,7 +188,7 @@ async fn arrived(app: &App, message: &Message, object: S3Object) -> Result<(), R
     };
     let source = match sync_sources::of_folder(app.store()?, prefix).await? {
         Some(source) if source.settings.enabled => source,
-        // It stays where it is: whoever makes or enables the source puts it there again.
+        // It stays where it is: whoever enables the source, or has it read, has the folder looked through.
         _ => {
             tracing::warn!(correlation_id = message.correlation_id, "a file came into a folder of no enabled source");
             return Ok(());
@@ -180,19 +197,56 @@ async fn arrived(app: &App, message: &Message, object: S3Object) -> Result<(), R
     let trigger = Trigger::File {
         key: key.clone(),
         etag: e_tag.clone(),
+        sequencer,
+        put_at,
     };
-    let state = begin(app, message, &source, trigger).await?;
+    take(app, message, &source, trigger, &key, &e_tag).await
+}
+
+/// Takes a file out of its folder into a run.
+async fn take(app: &App, message: &Message, source: &SyncSource, trigger: Trigger, key: &str, etag: &str) -> Result<(), RecordError> {
+    let state = begin(app, message, source, trigger).await?;
     // The import has a copy. A file that could not be taken stays where its owner finds it.
     if state.is_some_and(|state| state != RunState::Failed) {
-        objects::delete_unchanged(app, &key, &e_tag).await?;
+        objects::delete_unchanged(app, key, etag).await?;
     }
+    Ok(())
+}
+
+/// Takes what lies in a folder: files that came while nobody took them.
+async fn look_through(app: &App, message: &Message, source: &SyncSource, run: SyncRun, prefix: &str) -> Result<(), RecordError> {
+    let (mut files, has_more) = objects::list(app, &format!("{DROP_ROOT}{prefix}/"), LOOKED_THROUGH).await?;
+    files.retain(|file| file.bytes > 0 && dropped(&file.key).is_some());
+    files.sort_by(|a, b| (a.put_at, &a.key).cmp(&(b.put_at, &b.key)));
+    let found = files.len();
+    for file in files {
+        let trigger = Trigger::File {
+            key: file.key.clone(),
+            etag: file.etag.clone(),
+            // Nobody tells the sequencer of its event. The same file found again is the same run.
+            sequencer: format!("found-{}", file.put_at),
+            put_at: file.put_at,
+        };
+        take(app, message, source, trigger, &file.key, &file.etag).await?;
+    }
+    let reason = match (found, has_more) {
+        (0, _) => "there is no file in the folder".to_owned(),
+        (_, false) => format!("{found} files lay in the folder: each has a run of its own"),
+        (_, true) => format!("{found} of the folder's files have runs of their own, there are more: run it again"),
+    };
+    let seen = run.state;
+    let ended = SyncRun {
+        reason: Some(reason),
+        ..run.ended(RunState::LookedThrough, app.now())
+    };
+    sync_sources::advance(app.store()?, &ended, seen).await?;
     Ok(())
 }
 
 /// Begins a run of the trigger, or goes on with the one it has had; tells where that one stands then.
 async fn begin(app: &App, message: &Message, source: &SyncSource, trigger: Trigger) -> Result<Option<RunState>, RecordError> {
     let store = app.store()?;
-    let run = SyncRun::begun(SyncRunId::from_ulid(app.new_ulid()), source.id, trigger, app.now());
+    let run = SyncRun::begun(SyncRunId::from_ulid(app.new_ulid()), source, trigger, app.now());
     let Some(run) = sync_sources::begin(store, run).await? else {
         return Ok(None);
     };
@@ -202,9 +256,13 @@ async fn begin(app: &App, message: &Message, source: &SyncSource, trigger: Trigg
 }
 
 /// Gets a run from the pull to its dry run.
-async fn work(app: &App, message: &Message, source: &SyncSource, run: SyncRun) -> Result<(), RecordError> {
+async fn work(app: &App, message: &Message, source: &SyncSource, mut run: SyncRun) -> Result<(), RecordError> {
     if run.state != RunState::Pulling {
         return Ok(());
+    }
+    if let (Origin::Folder { prefix }, Trigger::Person { .. }) = (&source.settings.origin, &run.trigger) {
+        // Boxed, since every file found is such a work in turn.
+        return Box::pin(look_through(app, message, source, run, prefix)).await;
     }
     let store = app.store()?;
     let import = match import_jobs::get(store, run.own_import()).await {
@@ -221,9 +279,22 @@ async fn work(app: &App, message: &Message, source: &SyncSource, run: SyncRun) -
             if !sync_sources::claim(store, &run, app.now(), CLAIM).await? {
                 return Err("another worker is at this run".into());
             }
-            match pull::pull(app, source, &run).await? {
-                Ok(import) => import,
-                Err(error) => return fail(app, run, error).await,
+            let may_wait = message.receive_count < MAX_RECEIVES;
+            match pull::pull(app, source, &run, may_wait).await? {
+                Pulled::Import { import, digest } => {
+                    run.digest = digest;
+                    import
+                }
+                Pulled::Unchanged { since, bytes } => {
+                    let unchanged = SyncRun {
+                        bytes: Some(bytes),
+                        reason: Some(format!("the source says the same as in the run {since}")),
+                        ..run.ended(RunState::Unchanged, app.now())
+                    };
+                    sync_sources::advance(store, &unchanged, RunState::Pulling).await?;
+                    return Ok(());
+                }
+                Pulled::Failed(error) => return fail(app, run, error).await,
             }
         }
         Err(error) => return Err(error.into()),
@@ -256,9 +327,20 @@ async fn work(app: &App, message: &Message, source: &SyncSource, run: SyncRun) -
 /// Ends a run that has no import.
 async fn fail(app: &App, run: SyncRun, error: RunError) -> Result<(), RecordError> {
     tracing::warn!(source_id = %run.source, run_id = %run.id, code = error.code, "source not read");
+    count_failure(app, &run);
     let seen = run.state;
     sync_sources::advance(app.store()?, &run.failed(error, app.now()), seen).await?;
     Ok(())
+}
+
+/// Tells whoever watches the stack that a run came to nothing.
+fn count_failure(app: &App, run: &SyncRun) {
+    let metrics = Metrics {
+        stage: &app.config().stage,
+        properties: &[("source_id", run.source.to_string()), ("run_id", run.id.to_string())],
+        counts: &[("SyncRunsFailed", 1)],
+    };
+    metrics.emit(app.now());
 }
 
 fn failure(error: ApiError) -> RecordError {

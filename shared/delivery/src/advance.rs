@@ -9,6 +9,7 @@ use store::chunks::{ChunkState, ChunkSummary};
 
 use crate::halt::halt;
 use crate::ports::{Error, Ports, find_with_chunks};
+use crate::reconcile::hands_over;
 
 /// Moves a campaign to `collecting` when everything is sent, to `completed` when nothing more can come or its deadline has passed
 /// and the ledger balances, and halts it when too much bounces or annoys.
@@ -73,7 +74,8 @@ fn is_over(campaign: &Campaign, summaries: &[ChunkSummary], counts: &Counts, now
             .any(|chunk| chunk.channel != other && chunk.counts.escalating() > chunk.escalated),
         None => false,
     };
+    let hands_over = summaries.iter().any(|chunk| hands_over(campaign, chunk));
     // A message the provider gave up for the day goes again tomorrow.
     let goes_again = counts.reasons.keys().any(|key| key.strip_prefix("failed:").is_some_and(is_due_next_day));
-    balances && (campaign.content.deadline <= now || (counts.is_settled() && !moves_on && !goes_again))
+    balances && (campaign.content.deadline <= now || (counts.is_settled() && !moves_on && !hands_over && !goes_again))
 }

@@ -140,6 +140,9 @@ pub struct Stretch {
 pub trait Audience {
     /// [`store::audience::walk`].
     fn walk(&self, filter: &Filter, channels: &[Channel], place: Option<&str>) -> impl Future<Output = Result<Stretch, StoreError>> + Send;
+
+    /// [`store::audience::instead_of`].
+    fn instead_of(&self, campaign: &Campaign, unreached: &[VendorId]) -> impl Future<Output = Result<Vec<Recipient>, StoreError>> + Send;
 }
 
 /// The queues. At least once, in any order.

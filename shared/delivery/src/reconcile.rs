@@ -3,10 +3,10 @@
 //! Whatever else fails (a message lost or in a dead-letter queue, a gate that closed, an answer that never came), a campaign
 //! moves on within minutes of this, or says why not.
 
-use domain::CampaignId;
 use domain::campaign::{Campaign, CampaignState, UnknownPolicy};
 use domain::delivery::{Channel, Recipient, RecipientClass, RecipientStatus, UNKNOWN_GRACE, escalates};
 use domain::work::{CampaignMessage, Task};
+use domain::{CampaignId, VendorId};
 use jiff::SignedDuration;
 use messaging::classify::is_due_next_day;
 use store::ChunkRef;
@@ -23,7 +23,8 @@ const STALE: SignedDuration = SignedDuration::from_mins(20);
 const MAX_MESSAGES: u32 = 3;
 
 /// Looks after a campaign: takes up what got stuck, resolves by policy what stayed unknown, sends again what was to wait for a
-/// day, moves on whom the first channel did not reach, and finishes what is due.
+/// day, moves on whom the first channel did not reach, asks another code of a PAN where one cannot be reached, and finishes what is
+/// due.
 ///
 /// # Errors
 /// When the table or the queue cannot be reached. Repeating it is harmless.
@@ -37,6 +38,7 @@ pub async fn reconcile(ports: &impl Ports, id: CampaignId) -> Result<(), Error> 
     if ports.now() < campaign.content.deadline {
         resolve(ports, &campaign, &summaries).await?;
         escalate(ports, &campaign, &summaries).await?;
+        hand_over(ports, &campaign, &summaries).await?;
     }
     take_up(ports, &campaign, &summaries).await?;
     advance(ports, id).await
@@ -149,6 +151,50 @@ async fn escalate(ports: &impl Ports, campaign: &Campaign, summaries: &[ChunkSum
     plan_follow_up(ports, campaign, other, &moving).await?;
     for (chunk, count) in sources {
         ports.set_escalated(chunk, count).await?;
+    }
+    Ok(())
+}
+
+/// Whether a chunk has recipients that nothing else reaches, in whose place another code of their PAN is to be asked. A reminder hands
+/// nobody over: whom it asks was reached before.
+pub(crate) fn hands_over(campaign: &Campaign, summary: &ChunkSummary) -> bool {
+    let audience = &campaign.content.audience;
+    // Of two channels in turn the second is the last; where both are used at once, either may be.
+    let is_last = campaign.content.escalates_to().is_none_or(|other| summary.channel == other);
+    audience.once_per_pan
+        && audience.not_answered.is_none()
+        && is_last
+        && summary.state == ChunkState::Closed
+        && summary.counts.escalating() > summary.escalated
+}
+
+/// Asks the next code of a PAN where the one that was to speak for all cannot be reached.
+async fn hand_over(ports: &impl Ports, campaign: &Campaign, summaries: &[ChunkSummary]) -> Result<(), Error> {
+    if campaign.planned_at.is_none() {
+        return Ok(());
+    }
+    for summary in summaries.iter().filter(|summary| hands_over(campaign, summary)) {
+        // What is left comes with the next look, in minutes.
+        if !ports.has_time() {
+            return Ok(());
+        }
+        let chunk = summary.chunk(campaign.id);
+        let (log, _) = ports.log(chunk).await?;
+        let unreached: Vec<_> = log
+            .with_statuses()
+            .filter(|(_, status)| escalates(status.class, status.reason.as_deref()))
+            .collect();
+        let silent = unreached.iter().filter(|(_, status)| !status.responded && !status.unsubscribed);
+        let ids: Vec<VendorId> = silent.map(|(recipient, _)| recipient.id).collect();
+        let instead = ports.instead_of(campaign, &ids).await?;
+        let first_channels = campaign.content.first_channels();
+        for channel in &first_channels {
+            // Of one channel each is recorded, with or without an address: from there it goes on to the other.
+            let of_channel = |recipient: &&Recipient| first_channels.len() == 1 || recipient.address(*channel).is_some();
+            let recipients: Vec<Recipient> = instead.iter().filter(of_channel).cloned().collect();
+            plan_follow_up(ports, campaign, *channel, &recipients).await?;
+        }
+        ports.set_escalated(chunk, u32::try_from(unreached.len())?).await?;
     }
     Ok(())
 }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::VendorId;
+use crate::identifiers::Pan;
+use crate::pan_group::pan_digest;
 use crate::vendor::VendorProfile;
 use crate::vendor_record::Vendor;
 
@@ -103,6 +105,9 @@ pub struct Recipient {
     /// PAN, masked, for templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pan: Option<String>,
+    /// What its PAN is recognised by when an answer comes ([`crate::pan_group::pan_digest`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pan_digest: Option<String>,
     /// Udyam number on record, for templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub udyam: Option<String>,
@@ -146,7 +151,8 @@ impl From<Vendor> for Recipient {
             city,
             state: state.map(|state| state.as_str().to_owned()),
             gstin,
-            pan: pan_number.map(|pan| pan.masked()),
+            pan: pan_number.as_ref().map(Pan::masked),
+            pan_digest: pan_number.as_ref().map(pan_digest),
             udyam: udyam_number.map(|udyam| udyam.as_str().to_owned()),
         }
     }

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::VendorId;
 use crate::columns::{Dialect, HeaderFinding, MappingError};
 use crate::repairs::{Repair, RepairCode};
-use crate::vendor::FieldError;
+use crate::vendor::{FieldError, MsmeStatus, VendorProfile};
+use crate::vendor_change::{self, FieldChange};
+use crate::vendor_record::Vendor;
 
 /// The most rows of a file. What is known of every row while a file is checked is a handful of 64-bit hashes; this bounds them.
 pub const MAX_ROWS: u32 = 100_000;
@@ -204,6 +207,84 @@ pub struct ImportReport {
     pub duplicates: Vec<DuplicateFinding>,
     /// The first hundred errors; the rejects file has all of them.
     pub errors: Vec<RowError>,
+    /// The first hundred changes to vendors that are there, field by field. Identifiers are masked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<RowChange>,
+}
+
+/// What a row changes about a vendor.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RowChange {
+    /// The row.
+    pub row: u32,
+    /// The vendor's code.
+    pub vendor_code: String,
+    /// The field.
+    #[schema(example = "emails")]
+    pub field: String,
+    /// What it is, identifiers masked; absent where there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What it would be, identifiers masked; absent where there would be nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+// Without the values, which may be personal.
+impl std::fmt::Debug for RowChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RowChange(row {}, {})", self.row, self.field)
+    }
+}
+
+impl RowChange {
+    /// What is different about a vendor after a row, which may also claim a status for it.
+    pub fn between(row: u32, vendor: &Vendor, after: &VendorProfile, claim: Option<MsmeStatus>) -> Vec<Self> {
+        let masked = |profile: &VendorProfile, field: &str| match field {
+            "pan_number" => profile.pan_number.as_ref().map(|pan| pan.masked().into()),
+            "udyam_number" => profile.udyam_number.as_ref().map(|udyam| udyam.masked().into()),
+            "gst_numbers" => Some(profile.gst_numbers.iter().map(|gstin| Value::from(gstin.masked())).collect()),
+            "emails" => Some(profile.emails.iter().map(|email| Value::from(email.masked())).collect()),
+            "phone_numbers" => Some(profile.phone_numbers.iter().map(|phone| Value::from(phone.masked())).collect()),
+            _ => None,
+        };
+        let shown = |profile: &VendorProfile, field: &str, value: Option<Value>| -> Option<String> {
+            value.and_then(|value| shown(&masked(profile, field).unwrap_or(value)))
+        };
+        let change = |field: String, from, to| Self {
+            row,
+            vendor_code: shorten(vendor.profile.vendor_code.as_str(), 60),
+            field,
+            from,
+            to,
+        };
+        let fields = vendor_change::between(Some(&vendor.profile), after)
+            .into_iter()
+            .map(|FieldChange { field, from, to }| {
+                let (from, to) = (shown(&vendor.profile, &field, from), shown(after, &field, to));
+                change(field, from, to)
+            });
+        let status = claim.map(|status| {
+            let from = Some(vendor.msme_status.as_str().to_owned());
+            change("msme_status".to_owned(), from, Some(status.as_str().to_owned()))
+        });
+        fields.chain(status).collect()
+    }
+}
+
+/// A value as a person reads it, not longer than a report bears.
+fn shown(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => return None,
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            texts.join("; ")
+        }
+        other => other.to_string(),
+    };
+    Some(shorten(&text, 120))
 }
 
 /// What is wrong with a mapping.

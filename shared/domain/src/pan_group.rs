@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::VendorId;
+use crate::declaration::Declaration;
+use crate::hash::sha256_hex;
 use crate::identifiers::{IndianState, Pan, Udyam};
 use crate::ladder::{Severity, name_words};
 use crate::status::EvidenceRank;
@@ -34,6 +36,45 @@ pub struct GroupMember {
     pub rank: Option<EvidenceRank>,
     /// State of its address.
     pub state: Option<IndianState>,
+    /// What it declared last, where it was looked up and there is any.
+    pub answer: Option<MemberAnswer>,
+}
+
+/// What the newest answer of a member says of the PAN and its registration, which its record may not (yet).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemberAnswer {
+    /// The Udyam number it gives.
+    pub udyam: Option<Udyam>,
+    /// The date of registration it gives.
+    pub registered_on: Option<Date>,
+    /// It names another PAN than the record, itself or in a GSTIN: it may be about another person.
+    pub names_another_pan: bool,
+    /// The record had another PAN when the question was sent: the answer was left with the code that gave it.
+    pub pan_changed: bool,
+}
+
+/// Why an answer counts for nobody but the code that gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptAlone {
+    /// It names another PAN than the record's.
+    NamesAnotherPan,
+    /// The record had another PAN when the question was sent.
+    PanChanged,
+}
+
+/// Whether a declaration is about another PAN than this: by its own word, or by the PAN that every GSTIN contains.
+pub fn names_another_pan(declaration: &Declaration, pan: &Pan) -> bool {
+    let in_gstins = declaration.gstins.iter().filter_map(|gstin| gstin.pan());
+    declaration.pan.iter().cloned().chain(in_gstins).any(|named| named != *pan)
+}
+
+/// What is remembered of a vendor's PAN with each question, to notice that it is another one when the answer comes: 64 bits of its
+/// SHA-256 tell two PANs of one vendor apart.
+pub fn pan_digest(pan: &Pan) -> String {
+    let mut digest = sha256_hex(pan.as_str().as_bytes());
+    digest.truncate(16);
+    digest
 }
 
 /// The vendor codes of one PAN and their contradictions. Identifiers are masked.
@@ -41,8 +82,14 @@ pub struct GroupMember {
 pub struct PanGroup {
     /// The PAN, masked.
     pub pan: String,
-    /// Its vendor codes, by code.
+    /// Its vendor codes, by code; 200 at most.
     pub members: Vec<GroupMemberSeen>,
+    /// How many more there are. They are not looked at for contradictions.
+    pub more: usize,
+    /// Whether this is by what lists know of vendors: then a status is as of the vendor's last change, evidence (`rank`, `strongest`),
+    /// dates of registration and answers were not looked up, and what only they contradict is not among the contradictions. The
+    /// group of a vendor has all of it as of today.
+    pub is_summary: bool,
     /// What cannot all be true, the gravest first.
     pub contradictions: Vec<Contradiction>,
     /// The class all members with a known status agree on; none if they differ or nothing is known.
@@ -62,8 +109,13 @@ pub struct GroupMemberSeen {
     pub vendor_code: String,
     /// Its name.
     pub company_name: String,
-    /// Its Udyam number, masked.
+    /// Its Udyam number on record, masked.
     pub udyam: Option<String>,
+    /// The Udyam number of its newest answer, masked, where it is another one.
+    pub answered_udyam: Option<String>,
+    /// Date of Udyam registration on record.
+    #[schema(value_type = Option<String>, format = Date)]
+    pub registered_on: Option<Date>,
     /// Its status today.
     pub status: MsmeStatus,
     /// How much the evidence of that status weighs.
@@ -96,6 +148,10 @@ pub enum ContradictionCode {
     TwoClasses,
     /// A member is said not to be registered while another has a Udyam number.
     UnregisteredWithUdyam,
+    /// A member's answer names another PAN than its record: it was not applied to the others.
+    AnswerNamesAnotherPan,
+    /// A member had another PAN when the question was sent: its answer was not applied to the others.
+    PanChangedAfterAsking,
     /// Members give different dates for the registration.
     TwoRegistrationDates,
     /// Members have names that do not look alike.
@@ -103,9 +159,32 @@ pub enum ContradictionCode {
 }
 
 impl PanGroup {
+    /// The most members that are looked at and shown.
+    pub const MAX_MEMBERS: usize = 200;
+
+    /// Puts the vendors of one PAN together, from what lists know of them.
+    pub fn summary(pan: &Pan, members: Vec<GroupMember>) -> Self {
+        Self {
+            is_summary: true,
+            strongest: None,
+            ..Self::new(pan, members)
+        }
+    }
+
+    /// The same group, with so many codes that are not looked at.
+    #[must_use]
+    pub fn and_more(self, more: usize) -> Self {
+        Self {
+            more: self.more + more,
+            ..self
+        }
+    }
+
     /// Puts the vendors of one PAN together.
     pub fn new(pan: &Pan, mut members: Vec<GroupMember>) -> Self {
         members.sort_by(|a, b| (&a.vendor_code, a.vendor_id).cmp(&(&b.vendor_code, b.vendor_id)));
+        let more = members.len().saturating_sub(Self::MAX_MEMBERS);
+        members.truncate(Self::MAX_MEMBERS);
         let known: Vec<_> = members.iter().filter(|member| member.status != MsmeStatus::Unknown).collect();
         let classes: BTreeSet<_> = known.iter().map(|member| member.status.as_str()).collect();
         let agreed_status = known.first().filter(|_| classes.len() == 1).map(|member| member.status);
@@ -113,6 +192,8 @@ impl PanGroup {
         let strongest = known.iter().rev().max_by_key(|member| member.rank).map(|member| member.vendor_id);
         Self {
             pan: pan.masked(),
+            more,
+            is_summary: false,
             contradictions: contradictions(&members),
             members: members.into_iter().map(GroupMemberSeen::from).collect(),
             agreed_status,
@@ -128,16 +209,20 @@ impl From<GroupMember> for GroupMemberSeen {
             vendor_code,
             company_name,
             udyam,
-            registered_on: _,
+            registered_on,
             status,
             rank,
             state,
+            answer,
         } = member;
+        let answered_udyam = answer.and_then(|answer| answer.udyam).filter(|answered| udyam.as_ref() != Some(answered));
         Self {
             vendor_id,
             vendor_code,
             company_name,
             udyam: udyam.as_ref().map(Udyam::masked),
+            answered_udyam: answered_udyam.as_ref().map(Udyam::masked),
+            registered_on,
             status,
             rank,
             state,
@@ -157,7 +242,7 @@ fn contradictions(members: &[GroupMember]) -> Vec<Contradiction> {
     };
 
     let udyams = by(members, |member| {
-        member.udyam.as_ref().map(|udyam| (udyam.as_str().to_owned(), udyam.masked()))
+        udyams_of(member).map(|udyam| (udyam.as_str().to_owned(), udyam.masked())).collect()
     });
     if udyams.len() > 1 {
         let sentence = format!(
@@ -170,7 +255,7 @@ fn contradictions(members: &[GroupMember]) -> Vec<Contradiction> {
 
     let classes = by(members, |member| {
         let word = member.status.as_str().to_owned();
-        (member.status != MsmeStatus::Unknown).then(|| (word.clone(), word))
+        (member.status != MsmeStatus::Unknown).then(|| (word.clone(), word)).into_iter().collect()
     });
     if classes.len() > 1 {
         let sentence = format!(
@@ -182,7 +267,7 @@ fn contradictions(members: &[GroupMember]) -> Vec<Contradiction> {
     }
 
     let unregistered: Vec<_> = members.iter().filter(|member| member.status == MsmeStatus::NotRegistered).collect();
-    let registered: Vec<_> = members.iter().filter(|member| member.udyam.is_some()).collect();
+    let registered: Vec<_> = members.iter().filter(|member| udyams_of(member).next().is_some()).collect();
     if !unregistered.is_empty() && !registered.is_empty() {
         let sentence = format!(
             "{} is said not to be registered, while {} has a Udyam number: ask for the certificate.",
@@ -194,7 +279,33 @@ fn contradictions(members: &[GroupMember]) -> Vec<Contradiction> {
         add(ContradictionCode::UnregisteredWithUdyam, Severity::Contradiction, concerned, sentence);
     }
 
-    let dates = by(members, |member| member.registered_on.map(|day| (day.to_string(), day.to_string())));
+    let answered = |says: fn(&MemberAnswer) -> bool| -> Vec<_> { members.iter().filter(|member| member.answer.as_ref().is_some_and(says)).collect() };
+    let elsewhere = answered(|answer| answer.names_another_pan);
+    if !elsewhere.is_empty() {
+        let sentence = format!(
+            "The answer of {} names another PAN than the record, itself or in a GSTIN, and was not applied to the other codes: one of the two is wrong.",
+            codes(&elsewhere)
+        );
+        add(ContradictionCode::AnswerNamesAnotherPan, Severity::Contradiction, elsewhere, sentence);
+    }
+    let changed = answered(|answer| answer.pan_changed);
+    if !changed.is_empty() {
+        let sentence = format!(
+            "{} had another PAN when the question was sent, so the answer was not applied to the other codes: share its status with them if it is about this PAN.",
+            codes(&changed)
+        );
+        add(ContradictionCode::PanChangedAfterAsking, Severity::Contradiction, changed, sentence);
+    }
+
+    let dates = by(members, |member| {
+        let days = BTreeSet::from_iter(
+            member
+                .registered_on
+                .into_iter()
+                .chain(member.answer.iter().filter_map(|answer| answer.registered_on)),
+        );
+        days.into_iter().map(|day| (day.to_string(), day.to_string())).collect()
+    });
     if dates.len() > 1 {
         let sentence = format!(
             "One registration has one date, here are {}: {}. Take the certificate's.",
@@ -232,10 +343,19 @@ fn contradictions(members: &[GroupMember]) -> Vec<Contradiction> {
 /// Members by what they say: the key tells apart, and with it goes how it is shown.
 type BySaying<'a> = BTreeMap<String, (String, Vec<&'a GroupMember>)>;
 
-fn by<'a>(members: &'a [GroupMember], says: impl Fn(&GroupMember) -> Option<(String, String)>) -> BySaying<'a> {
+/// The Udyam numbers a member gives, on record and in its newest answer.
+fn udyams_of(member: &GroupMember) -> impl Iterator<Item = &Udyam> {
+    let answered = member.answer.as_ref().and_then(|answer| answer.udyam.as_ref());
+    member
+        .udyam
+        .iter()
+        .chain(answered.filter(|answered| member.udyam.as_ref() != Some(answered)))
+}
+
+fn by<'a>(members: &'a [GroupMember], says: impl Fn(&GroupMember) -> Vec<(String, String)>) -> BySaying<'a> {
     let mut sayings = BySaying::new();
     for member in members {
-        if let Some((key, shown)) = says(member) {
+        for (key, shown) in says(member) {
             sayings.entry(key).or_insert_with(|| (shown, Vec::new())).1.push(member);
         }
     }
@@ -254,7 +374,9 @@ fn codes(members: &[&GroupMember]) -> String {
 
 fn concerned<'a>(sayings: &BySaying<'a>) -> Vec<&'a GroupMember> {
     let mut members: Vec<_> = sayings.values().flat_map(|(_, members)| members.iter().copied()).collect();
-    members.sort_by(|a, b| a.vendor_code.cmp(&b.vendor_code));
+    members.sort_by(|a, b| (&a.vendor_code, a.vendor_id).cmp(&(&b.vendor_code, b.vendor_id)));
+    // One that contradicts itself is one member all the same.
+    members.dedup_by_key(|member| member.vendor_id);
     members
 }
 

@@ -68,7 +68,8 @@ pub struct AuthHeader {
     /// Its name.
     #[schema(example = "authorization")]
     pub name: String,
-    /// The name of its value in the stack's secret of sync sources. The value itself is never stored here and never shown.
+    /// The name of its value in the stack's secret of sync sources, which also says for which host it is: no other gets it. The value
+    /// itself is never stored here and never shown.
     #[schema(example = "erp")]
     pub secret_name: String,
 }
@@ -89,6 +90,12 @@ pub enum Origin {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         #[schema(example = "data.vendors")]
         json_path: String,
+        /// Where in the JSON the address of the next page is, as in `json_path`; names may have dots of their own. Its pages are read
+        /// to the last, all from the same origin. Empty if the answer is always whole: one that names a next page in `next` or
+        /// `@odata.nextLink` is refused then, since the vendors of one page are not all of them.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        #[schema(example = "paging.next")]
+        next_path: String,
         /// How to tell the address who asks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         auth: Option<AuthHeader>,
@@ -160,7 +167,7 @@ pub enum Policy {
     Automatically,
     /// As with `automatically`, provided that no row is rejected and few enough are new or change a vendor. Otherwise as with `ask`.
     WhenClean {
-        /// At most this share of the file's rows, in percent, 0 to 100.
+        /// At most this share of the file's vendors, in percent, 0 to 100.
         max_changed_percent: u8,
     },
     /// A person confirms the import, or cancels it.
@@ -224,11 +231,12 @@ impl Policy {
             return Verdict::Leave(format!("{} of {} rows are rejected", diff.rejected, diff.rows));
         }
         let changed = u64::from(diff.creates) + u64::from(diff.updates);
+        // Of the rows that are vendors: a Tally file is full of others, and blank ones make no change smaller.
+        let vendors = changed + u64::from(diff.unchanged) + u64::from(diff.rejected);
         // Multiplied instead of divided, so that one row too many is one too many.
-        if changed * 100 > u64::from(max_changed_percent) * u64::from(diff.rows) {
+        if changed * 100 > u64::from(max_changed_percent) * vendors {
             return Verdict::Leave(format!(
-                "{changed} of {} rows are new or change a vendor, which is more than {max_changed_percent} %",
-                diff.rows
+                "{changed} of {vendors} rows are new or change a vendor, which is more than {max_changed_percent} %"
             ));
         }
         Verdict::Apply
@@ -367,8 +375,16 @@ impl Settings {
                 url: _,
                 format,
                 json_path,
+                next_path,
                 auth,
             } => {
+                if *format == Format::Csv && !next_path.is_empty() {
+                    wrong("origin.next_path", next_path, "not_wanted", "only JSON has pages: leave it out for CSV");
+                }
+                if !is_path(next_path) {
+                    let message = "give at most 8 names of fields with dots between them, as in paging.next";
+                    wrong("origin.next_path", next_path, "malformed", message);
+                }
                 if *format == Format::Csv && !json_path.is_empty() {
                     wrong("origin.json_path", json_path, "not_wanted", "only JSON has a path: leave it out for CSV");
                 }
@@ -452,6 +468,11 @@ pub enum Trigger {
         key: String,
         /// What S3 tells its content by.
         etag: String,
+        /// What tells it from the same content put there before and after: S3's sequencer of the event, or when it was found there.
+        #[serde(default)]
+        sequencer: String,
+        /// When it was put there.
+        put_at: Timestamp,
     },
 }
 
@@ -462,7 +483,7 @@ impl Trigger {
             Trigger::Schedule { scheduled_for } => format!("schedule#{scheduled_for}"),
             Trigger::Person { .. } => format!("person#{run}"),
             // Hashed: a key may have a thousand bytes.
-            Trigger::File { key, etag } => format!("file#{}", sha256_hex(format!("{etag}\n{key}").as_bytes())),
+            Trigger::File { key, etag, sequencer, .. } => format!("file#{}", sha256_hex(format!("{etag}\n{sequencer}\n{key}").as_bytes())),
         }
     }
 }
@@ -478,12 +499,18 @@ pub enum RunState {
     Checking,
     /// A person has to confirm the import, or to cancel it; `reason` says why.
     Waiting,
-    /// The import was confirmed. How far it is says the import.
+    /// The import was confirmed and its rows are being stored. How far it is says the import.
+    Applying,
+    /// The import is complete.
     Applied,
-    /// The import was cancelled.
+    /// The import was cancelled; what it had stored by then stays.
     Cancelled,
     /// A later run has read the source again, so that nobody needs this one.
     Superseded,
+    /// The source says what it said before, byte by byte: there is no import, and that of the run before stands.
+    Unchanged,
+    /// The folder was looked through: each file in it has a run of its own.
+    LookedThrough,
     /// There is no import, or it failed; `error` says why.
     Failed,
 }
@@ -495,11 +522,19 @@ impl RunState {
             RunState::Pulling => "pulling",
             RunState::Checking => "checking",
             RunState::Waiting => "waiting",
+            RunState::Applying => "applying",
             RunState::Applied => "applied",
             RunState::Cancelled => "cancelled",
             RunState::Superseded => "superseded",
+            RunState::Unchanged => "unchanged",
+            RunState::LookedThrough => "looked_through",
             RunState::Failed => "failed",
         }
+    }
+
+    /// Whether something may still come of it.
+    pub const fn is_alive(self) -> bool {
+        matches!(self, Self::Pulling | Self::Checking | Self::Waiting | Self::Applying)
     }
 }
 
@@ -531,6 +566,8 @@ pub struct SyncRun {
     pub id: SyncRunId,
     /// Of what.
     pub source: SyncSourceId,
+    /// The version of the source it began with: settings that changed since are no longer what its makers want.
+    pub source_version: u64,
     /// Why.
     pub trigger: Trigger,
     /// Where it stands.
@@ -543,6 +580,9 @@ pub struct SyncRun {
     pub import: Option<ImportId>,
     /// How many bytes were read.
     pub bytes: Option<u64>,
+    /// What a web address said, by its SHA-256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// What the file would do, once its dry run is over.
     pub diff: Option<Diff>,
     /// When it began.
@@ -553,19 +593,32 @@ pub struct SyncRun {
 
 impl SyncRun {
     /// A run that begins.
-    pub fn begun(id: SyncRunId, source: SyncSourceId, trigger: Trigger, now: Timestamp) -> Self {
+    pub fn begun(id: SyncRunId, source: &SyncSource, trigger: Trigger, now: Timestamp) -> Self {
         Self {
             id,
-            source,
+            source: source.id,
+            source_version: source.version,
             trigger,
             state: RunState::Pulling,
             error: None,
             reason: None,
             import: None,
             bytes: None,
+            digest: None,
             diff: None,
             started_at: now,
             ended_at: None,
+        }
+    }
+
+    /// Where it stands among the runs of its source. Files of a folder are as old as they are, whenever somebody looks at them: S3
+    /// tells of them in any order.
+    pub fn place(&self) -> (Timestamp, String, SyncRunId) {
+        match &self.trigger {
+            // Hexadecimal, and to be compared as if the shorter one had zeros before it:
+            // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
+            Trigger::File { sequencer, put_at, .. } => (*put_at, format!("{sequencer:0>64}"), self.id),
+            Trigger::Schedule { .. } | Trigger::Person { .. } => (self.started_at, String::new(), self.id),
         }
     }
 
@@ -674,6 +727,7 @@ mod tests {
             url: "https://erp.example.in/vendors".into(),
             format: Format::Json,
             json_path: json_path.into(),
+            next_path: String::new(),
             auth: auth.map(|(name, secret_name)| AuthHeader {
                 name: name.into(),
                 secret_name: secret_name.into(),
@@ -766,6 +820,14 @@ mod tests {
             Verdict::Leave("11 of 200 rows are new or change a vendor, which is more than 5 %".into())
         );
         assert_eq!(clean.judge(&diff(0, 0, 1)), Verdict::Leave("1 of 200 rows are rejected".into()));
+        let with_others = Diff {
+            rows: 5_000,
+            ..diff(5, 6, 0)
+        };
+        assert!(
+            matches!(clean.judge(&with_others), Verdict::Leave(_)),
+            "rows that are no vendors dilute nothing"
+        );
         let never = Policy::WhenClean { max_changed_percent: 0 };
         assert!(matches!(never.judge(&diff(1, 0, 0)), Verdict::Leave(_)));
         assert_eq!(never.judge(&diff(0, 0, 0)), Verdict::Apply);
@@ -802,13 +864,16 @@ mod tests {
     #[test]
     fn a_trigger_has_one_name_and_others_have_others() {
         let (one, two) = (SyncRunId::from_ulid(Ulid::from_parts(1, 1)), SyncRunId::from_ulid(Ulid::from_parts(1, 2)));
-        let file = |key: &str, etag: &str| Trigger::File {
+        let file = |key: &str, etag: &str, sequencer: &str| Trigger::File {
             key: key.into(),
             etag: etag.into(),
+            sequencer: sequencer.into(),
+            put_at: Timestamp::UNIX_EPOCH,
         };
-        assert_eq!(file("drop/erp/a.csv", "1").name(one), file("drop/erp/a.csv", "1").name(two));
-        assert_ne!(file("drop/erp/a.csv", "1").name(one), file("drop/erp/a.csv", "2").name(one));
-        assert_ne!(file("drop/erp/a.csv", "1").name(one), file("drop/erp/b.csv", "1").name(one));
+        assert_eq!(file("drop/erp/a.csv", "1", "A").name(one), file("drop/erp/a.csv", "1", "A").name(two));
+        assert_ne!(file("drop/erp/a.csv", "1", "A").name(one), file("drop/erp/a.csv", "1", "B").name(one));
+        assert_ne!(file("drop/erp/a.csv", "1", "A").name(one), file("drop/erp/a.csv", "2", "A").name(one));
+        assert_ne!(file("drop/erp/a.csv", "1", "A").name(one), file("drop/erp/b.csv", "1", "A").name(one));
         let at = |text: &str| Trigger::Schedule {
             scheduled_for: text.parse().unwrap(),
         };

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::CampaignId;
 use crate::delivery::Channel;
+use crate::{CampaignId, VendorId};
 
 /// Work on a campaign as a whole, one message after the other: plan it, take it up again, look after it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +40,15 @@ pub enum Task {
     },
     /// Look for what got stuck, resolve what stayed unknown, move on whom the first channel did not reach, finish what is due.
     Reconcile,
+    /// Apply a vendor's answer to the other codes of its PAN. The campaign is the one that asked first. Sent before the answer is
+    /// stored: without one there is nothing to do.
+    ShareAnswer {
+        /// Whose answer.
+        vendor: VendorId,
+        /// How far a worker that ran out of time had come, by vendor id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<VendorId>,
+    },
 }
 
 /// Which recipients a resumption takes up. `pending` ones are always among them.

@@ -180,6 +180,11 @@ impl Audience for Live<'_> {
             next,
         })
     }
+
+    async fn instead_of(&self, campaign: &Campaign, unreached: &[VendorId]) -> Result<Vec<Recipient>, StoreError> {
+        let vendors = audience::instead_of(self.store, campaign, unreached).await?;
+        Ok(vendors.into_iter().map(Recipient::from).collect())
+    }
 }
 
 impl Queue for Live<'_> {

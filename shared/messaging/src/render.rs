@@ -121,6 +121,7 @@ impl Variables {
             state,
             gstin,
             pan,
+            pan_digest: _,
             udyam,
         } = recipient;
         let present = |value: &Option<String>| value.as_deref().is_some_and(|text| !text.trim().is_empty());
@@ -585,6 +586,7 @@ mod tests {
             state: Some("Kerala".to_owned()),
             gstin: None,
             pan: None,
+            pan_digest: None,
             udyam: None,
         }
     }

@@ -138,6 +138,11 @@ impl Fetched {
         self.file.path()
     }
 
+    /// The file itself, gone when it is dropped.
+    pub fn into_file(self) -> NamedTempFile {
+        self.file
+    }
+
     /// The file, open at its beginning.
     ///
     /// # Errors
@@ -246,6 +251,12 @@ pub enum FetchError {
         /// The host.
         host: String,
     },
+    /// The next page is on another origin.
+    #[error("the next page is on {host}, another origin than the first: only pages of one origin are read as one list")]
+    OtherOrigin {
+        /// The other host.
+        host: String,
+    },
     /// The file could not be written down, or no client be made: ours to mend.
     #[error("the file could not be stored here: try again later")]
     Internal,
@@ -282,6 +293,7 @@ impl FetchError {
             Self::ContentEncoding => "content_encoding",
             Self::TooLarge { .. } => "too_large",
             Self::Interrupted { .. } => "interrupted",
+            Self::OtherOrigin { .. } => "next_page_elsewhere",
             Self::Internal => "internal",
         }
     }
@@ -294,6 +306,12 @@ impl FetchError {
             _ => false,
         }
     }
+}
+
+/// Whether an address is one of this host, whatever its port.
+pub fn is_host(url: &str, host: &str) -> bool {
+    let found = Url::parse(url.trim()).ok();
+    found.is_some_and(|url| url.host_str().is_some_and(|found| found.eq_ignore_ascii_case(host.trim())))
 }
 
 /// Reads files from addresses that users chose.
@@ -336,6 +354,21 @@ impl Fetcher {
     /// [`FetchError::AddressRefused`] where the host is an address.
     pub fn check_url(&self, url: &str) -> Result<(), FetchError> {
         self.checked_url(url).map(drop)
+    }
+
+    /// The address of a next page, as the page at `url` names it. What a server says is trusted no more than a redirect of it, and
+    /// less: headers go along, so it must be on the same origin.
+    ///
+    /// # Errors
+    /// As [`Fetcher::check_url`], and [`FetchError::OtherOrigin`].
+    pub fn next_page(&self, url: &str, link: &str) -> Result<String, FetchError> {
+        let url = self.checked_url(url)?;
+        let next = url.join(link.trim()).map_err(|_| FetchError::InvalidUrl)?;
+        let next = self.checked_url(next.as_str())?;
+        if next.origin() != url.origin() {
+            return Err(FetchError::OtherOrigin { host: host_of(&next) });
+        }
+        Ok(next.into())
     }
 
     /// Reads a file, once.

@@ -12,5 +12,5 @@ mod resolve;
 mod spool;
 
 pub use address::AddressClass;
-pub use fetch::{FetchError, FetchRequest, Fetched, Fetcher, Policy};
+pub use fetch::{FetchError, FetchRequest, Fetched, Fetcher, Policy, is_host};
 pub use resolve::{Resolver, SystemResolver};

@@ -9,6 +9,7 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, Length};
+use jiff::Timestamp;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::app::App;
@@ -157,6 +158,42 @@ pub async fn size(app: &App, key: &str) -> Result<Option<u64>, RecordError> {
         Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A file of the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// What S3 tells its content by.
+    pub etag: String,
+    /// When it was put there.
+    pub put_at: Timestamp,
+}
+
+/// The first `most` files under a prefix, by key, and whether there are more.
+///
+/// # Errors
+/// When the bucket cannot be read.
+pub async fn list(app: &App, prefix: &str, most: i32) -> Result<(Vec<Listed>, bool), RecordError> {
+    let bucket = app.config().get(Var::BucketName)?;
+    let output = app.s3().list_objects_v2().bucket(bucket).prefix(prefix).max_keys(most).send().await?;
+    let has_more = output.is_truncated.unwrap_or_default();
+    let mut files = Vec::new();
+    for object in output.contents.unwrap_or_default() {
+        let (Some(key), Some(etag), Some(put_at)) = (object.key, object.e_tag, object.last_modified) else {
+            continue;
+        };
+        files.push(Listed {
+            key,
+            bytes: u64::try_from(object.size.unwrap_or_default())?,
+            etag: etag.trim_matches('"').to_owned(),
+            put_at: Timestamp::from_millisecond(put_at.to_millis()?)?,
+        });
+    }
+    Ok((files, has_more))
 }
 
 /// Copies a file within the bucket, over an older one, if its content is still the one of `etag`. False where it is gone or changed.

@@ -1,10 +1,11 @@
 //! Walking a campaign's audience, page by page, from any place it was left.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use domain::campaign::Audience;
-use domain::delivery::{Channel, RecipientClass, RecipientStatus};
+use domain::campaign::{Audience, Campaign};
+use domain::delivery::{Channel, ChunkLog, RecipientClass, RecipientStatus, escalates};
 use domain::search::Query;
 use domain::segment::VendorFilter;
 use domain::vendor_record::Vendor;
@@ -14,7 +15,7 @@ use tokio::sync::OnceCell;
 
 use crate::client::key_item;
 use crate::directory::Elsewhere;
-use crate::{ChunkRef, PageRequest, Store, StoreError, campaigns, chunks, keys, responses, segments, vendors};
+use crate::{ChunkRef, PageRequest, Store, StoreError, campaigns, chunks, keys, responses, segments, suppressions, vendors};
 
 /// A stretch of the walk.
 #[derive(Debug)]
@@ -120,8 +121,8 @@ impl<'a> Wanted<'a> {
 const AT_ONCE: usize = 16;
 
 /// Who is asked for each PAN of these vendors that several vendors have: of those the audience means, one that all channels reach
-/// before one that some do, and that before one that none does, then the first by code. That does not depend on where the walk is,
-/// so each PAN has one.
+/// before one that some do, and that before one that none does, then the first by code. A suppressed address reaches nobody. That
+/// does not depend on where the walk is, so each PAN has one.
 async fn speakers(
     store: &Store,
     wanted: &Wanted<'_>,
@@ -139,17 +140,17 @@ async fn speakers(
         .try_filter(|ids| std::future::ready(ids.len() > 1))
         .try_collect()
         .await?;
-    let mut members = vendors::get_many(store, &shared.concat()).await?;
+    // While a PAN changes hands the index may have a vendor under both, and a key that is asked for twice is refused.
+    let ids: BTreeSet<VendorId> = shared.into_iter().flatten().collect();
+    let mut members = vendors::get_many(store, &Vec::from_iter(ids)).await?;
     members.retain(|vendor| wanted.admits(vendor));
     if let Some(campaign) = wanted.audience.not_answered {
         // Whom the campaign before did not reach cannot be reminded for the others.
         let silent = silent_among(store, campaign, &members).await?;
         members.retain(|vendor| silent.contains(&vendor.id));
     }
-    let place = |vendor: &Vendor| {
-        let unreached = channels.iter().filter(|channel| vendor.profile.address(**channel).is_none()).count();
-        (unreached, vendor.profile.vendor_code.key())
-    };
+    let suppressed = suppressed_among(store, channels, &members).await?;
+    let place = |vendor: &Vendor| (unreached_channels(vendor, channels, &suppressed), vendor.profile.vendor_code.key());
     let mut speakers: HashMap<String, &Vendor> = HashMap::new();
     for vendor in &members {
         // The index may be a moment behind the vendor: its own PAN counts.
@@ -161,6 +162,85 @@ async fn speakers(
         }
     }
     Ok(speakers.into_iter().map(|(pan, vendor)| (pan, vendor.id)).collect())
+}
+
+/// Whom to ask instead of vendors that `campaign`, which asks each PAN once, could not reach: of each of their PANs the next code
+/// that has not been asked and has an address that may be written to. None while another code of the PAN may still hear, or has
+/// answered. Asking the same again gives the same, until those found are asked.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn instead_of(store: &Store, campaign: &Campaign, unreached: &[VendorId]) -> Result<Vec<Vendor>, StoreError> {
+    let wanted = Wanted::of(store, &campaign.content.audience).await?;
+    let vendors = vendors::get_many(store, &Vec::from_iter(BTreeSet::from_iter(unreached.iter().copied()))).await?;
+    let pans: BTreeSet<String> = vendors
+        .into_iter()
+        .filter_map(|vendor| Some(vendor.profile.pan_number?.as_str().to_owned()))
+        .collect();
+    let (mut logs, mut found) = (HashMap::new(), Vec::new());
+    for pan in pans {
+        let mut members = vendors::list_by_pan(store, &pan).await?;
+        members.retain(|vendor| wanted.admits(vendor));
+        found.extend(next_of_pan(store, campaign, members, &mut logs).await?);
+    }
+    Ok(found)
+}
+
+async fn next_of_pan(
+    store: &Store,
+    campaign: &Campaign,
+    members: Vec<Vendor>,
+    logs: &mut HashMap<ChunkRef, ChunkLog>,
+) -> Result<Option<Vendor>, StoreError> {
+    let channels = campaign.content.channels();
+    let suppressed = suppressed_among(store, &channels, &members).await?;
+    let unreached = |vendor: &Vendor| unreached_channels(vendor, &channels, &suppressed);
+    let mut fresh = Vec::new();
+    for member in members {
+        let Some(asked) = responses::asked(store, member.id, campaign.root()).await? else {
+            fresh.push(member);
+            continue;
+        };
+        if asked.answer.is_some() {
+            return Ok(None);
+        }
+        for chunk in asked.chunks.into_iter().filter(|chunk| chunk.campaign == campaign.id) {
+            if let Entry::Vacant(vacant) = logs.entry(chunk) {
+                vacant.insert(chunks::log(store, chunk).await?.0);
+            }
+            let status = logs[&chunk].with_statuses().find(|(recipient, _)| recipient.id == member.id);
+            if status.is_some_and(|(_, status)| !escalates(status.class, status.reason.as_deref())) {
+                return Ok(None);
+            }
+        }
+    }
+    fresh.retain(|vendor| unreached(vendor) < channels.len());
+    Ok(fresh
+        .into_iter()
+        .min_by_key(|vendor| (unreached(vendor), vendor.profile.vendor_code.key())))
+}
+
+/// Through how many channels a vendor cannot be reached.
+fn unreached_channels(vendor: &Vendor, channels: &[Channel], suppressed: &HashSet<(Channel, String)>) -> usize {
+    let reaches = |channel: Channel| {
+        let address = vendor.profile.address(channel);
+        address.is_some_and(|address| !suppressed.contains(&(channel, address.to_owned())))
+    };
+    channels.iter().filter(|channel| !reaches(**channel)).count()
+}
+
+/// The addresses of these vendors that must not be written to.
+async fn suppressed_among(store: &Store, channels: &[Channel], vendors: &[Vendor]) -> Result<HashSet<(Channel, String)>, StoreError> {
+    let mut suppressed = HashSet::new();
+    for channel in channels {
+        let addresses: BTreeSet<String> = vendors
+            .iter()
+            .filter_map(|vendor| vendor.profile.address(*channel).map(str::to_owned))
+            .collect();
+        let found = suppressions::among(store, *channel, &Vec::from_iter(addresses)).await?;
+        suppressed.extend(found.into_keys().map(|address| (*channel, address)));
+    }
+    Ok(suppressed)
 }
 
 /// Those of the vendors that a campaign reached and that have not answered, whichever chunk of it they are in.

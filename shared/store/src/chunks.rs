@@ -127,6 +127,9 @@ struct AskedVendor {
     channel: Channel,
     chunk: u32,
     asked_at: Timestamp,
+    /// What its PAN was recognised by then: an answer counts for the codes of that PAN alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pan_digest: Option<String>,
 }
 
 /// What became of planned chunks.
@@ -204,6 +207,7 @@ async fn plan_one(store: &Store, planned: &PlannedChunk, now: Timestamp) -> Resu
                 channel: chunk.channel,
                 chunk: chunk.number,
                 asked_at: now,
+                pan_digest: recipient.pan_digest.clone(),
             };
             // Race: a vendor's code changes during the walk, which is by code, and the walk meets the vendor again.
             writes.push(put_new(

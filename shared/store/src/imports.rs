@@ -132,6 +132,9 @@ pub struct Import {
     pub version: u64,
     /// What the dry run is asked to do.
     pub settings: Settings,
+    /// Whether rows with the code of a vendor that a person deleted are handed back: a file that comes by itself says so every night.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skips_deleted: bool,
     /// The dry run that counts; its files and its report bear its name. A slower one before it finds itself replaced.
     pub run: Ulid,
     /// Whether the files of that run are whole.
@@ -213,6 +216,7 @@ impl From<NewImport> for Import {
             state,
             version: 1,
             settings,
+            skips_deleted: false,
             run,
             is_staged: false,
             counts: ImportCounts::default(),
@@ -281,6 +285,7 @@ pub async fn put_report(store: &Store, import: &Import, mut report: ImportReport
     }
     if is_large(&report) {
         report.errors.truncate(20);
+        report.changes.truncate(20);
         report.columns.truncate(100);
         report.more_headers += u32::try_from(report.headers.len().saturating_sub(40)).unwrap_or_default();
         report.headers.truncate(40);

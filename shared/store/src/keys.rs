@@ -69,6 +69,11 @@ pub(crate) fn vendor_code(code_key: &str) -> Key {
     key(format!("VENDORCODE#{code_key}"), "VENDOR")
 }
 
+/// That a person deleted the vendor of a code. It stays when the code is given again: then the marker of the code says more.
+pub(crate) fn deleted_code(code_key: &str) -> Key {
+    key(format!("VENDORCODE#{code_key}"), "DELETED")
+}
+
 pub(crate) fn vendor_status(id: VendorId, effective_from: Date, entry: Ulid) -> Key {
     key(format!("VENDOR#{id}"), format!("{STATUS_PREFIX}{effective_from}#{entry}"))
 }

@@ -2,13 +2,15 @@
 
 use domain::declaration::{Declaration, Response};
 use domain::delivery::{Channel, DeliveryEvent, EventKind};
+use domain::identifiers::Pan;
+use domain::pan_group::{self, KeptAlone};
 use domain::status::{self, Evidence, StatusEntry};
 use domain::{CampaignId, ResponseId, VendorId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::client::{Listing, Transaction, item, read, s};
+use crate::client::{Listing, Transaction, item, key_item, read, s};
 use crate::users::put_new;
 use crate::vendors::By;
 use crate::{ChunkRef, Store, StoreError, keys, vendors};
@@ -46,6 +48,8 @@ struct AskedItem {
     campaign_id: CampaignId,
     channel: Channel,
     chunk: u32,
+    #[serde(default)]
+    pan_digest: Option<String>,
 }
 
 /// Reads what was asked by `root` and its reminders; `None` when they never asked this vendor.
@@ -61,7 +65,9 @@ pub async fn asked(store: &Store, vendor: VendorId, root: CampaignId) -> Result<
     }
     let mut chunks = Vec::with_capacity(items.len());
     for found in items {
-        let AskedItem { campaign_id, channel, chunk } = read(found)?;
+        let AskedItem {
+            campaign_id, channel, chunk, ..
+        } = read(found)?;
         chunks.push(ChunkRef {
             campaign: campaign_id,
             channel,
@@ -72,22 +78,46 @@ pub async fn asked(store: &Store, vendor: VendorId, root: CampaignId) -> Result<
     Ok(Some(Asked { chunks, answer }))
 }
 
-/// Applies a vendor's answer to the other codes of its PAN, with an entry in each that names the answer. From which day it counts is
-/// told by each code's own history, as for the code that answered. Repeating it is harmless.
+/// How far an answer was applied to the codes of its PAN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// Nothing is left to do.
+    Done,
+    /// The time was up after this vendor.
+    Through(VendorId),
+}
+
+/// Applies a vendor's answer to the other codes of its PAN (those after `after`, by id), one after the other while there is time:
+/// an entry in each names the answer, and each counts as having answered `root`. From which day the status counts is told by each
+/// code's own history, as for the code that answered; it is known from `now` on. Repeating it is harmless.
+///
+/// An answer is about the person that was asked. Where it names another PAN, or the vendor has another one since, it stays with the
+/// code that gave it, and its item says why.
 ///
 /// # Errors
 /// When the table cannot be reached, or a vendor keeps changing.
-pub async fn apply_to_pan(store: &Store, vendor: VendorId, root: CampaignId) -> Result<(), StoreError> {
+pub async fn apply_to_pan(
+    store: &Store,
+    vendor: VendorId,
+    root: CampaignId,
+    after: Option<VendorId>,
+    now: Timestamp,
+    has_time: impl Fn() -> bool,
+) -> Result<Applied, StoreError> {
     let source = match vendors::get(store, vendor).await {
         Ok(source) => source,
         // Deleted meanwhile: its answer stays its own.
-        Err(StoreError::NotFound) => return Ok(()),
+        Err(StoreError::NotFound) => return Ok(Applied::Done),
         Err(error) => return Err(error),
     };
-    let Some(answered) = store.get::<Answered>(keys::answer(vendor, root)).await? else {
-        return Ok(());
+    let (Some(pan), Some(answered)) = (&source.profile.pan_number, store.get::<Answered>(keys::answer(vendor, root)).await?) else {
+        return Ok(Applied::Done);
     };
     let response: ResponseItem = store.get(keys::response(answered.response_id)).await?.ok_or(StoreError::NotFound)?;
+    if let Some(reason) = kept_alone(store, &response, root, pan).await? {
+        mark_kept_alone(store, vendor, root, reason).await?;
+        return Ok(Applied::Done);
+    }
     let evidence = Evidence::SamePan {
         vendor_id: vendor,
         response_id: Some(response.id),
@@ -98,16 +128,65 @@ pub async fn apply_to_pan(store: &Store, vendor: VendorId, root: CampaignId) -> 
     let who = response.id.to_string();
     let by = By {
         who: &who,
-        at: response.submitted_at,
+        at: now,
         // The answer names the entry: applied again, it is recognised.
         entry: response.id.ulid(),
     };
-    vendors::share_with_pan(store, &source, by, |history| {
-        // Looked for by the answer, not by the day: with what came since, the same answer would count from another one.
-        let is_applied = history.iter().any(|entry| entry.evidence == evidence);
-        (!is_applied).then(|| entry_of(&response.declaration, response.submitted_at, history, evidence.clone()))
-    })
-    .await?;
+    // Looked for by the answer, not by the day: with what came since, the same answer would count from another one.
+    let is_it = |entry: &StatusEntry| matches!(&entry.evidence, Evidence::SamePan { response_id: Some(id), .. } if *id == response.id);
+    let members = vendors::list_by_pan(store, pan.as_str()).await?;
+    let others = members
+        .into_iter()
+        .filter(|member| member.id != vendor && after.is_none_or(|after| member.id > after));
+    let mut through = after;
+    for member in others {
+        if let Some(through) = through.filter(|_| !has_time()) {
+            return Ok(Applied::Through(through));
+        }
+        let id = member.id;
+        vendors::share_with(store, member, by, |history| {
+            (!history.iter().any(is_it)).then(|| StatusEntry {
+                // The history of a code tells when each thing became known of it: not before it was written.
+                recorded_at: now,
+                ..entry_of(&response.declaration, response.submitted_at, history, evidence.clone())
+            })
+        })
+        .await?;
+        // Race: the code answers for itself at this moment; its own answer stays.
+        store.put_fresh(item(keys::answered(root, id), "campaign_answer", &answered)?).await?;
+        through = Some(id);
+    }
+    Ok(Applied::Done)
+}
+
+/// Whether an answer is about another person than the vendor's record is now, as far as anybody can tell.
+async fn kept_alone(store: &Store, response: &ResponseItem, root: CampaignId, pan: &Pan) -> Result<Option<KeptAlone>, StoreError> {
+    if pan_group::names_another_pan(&response.declaration, pan) {
+        return Ok(Some(KeptAlone::NamesAnotherPan));
+    }
+    let prefix = keys::recipient_of_root(response.vendor_id, root);
+    let listing = Listing::partition(&prefix.pk).beginning_with(&prefix.sk).consistent();
+    let asked: Vec<AskedItem> = store.list_all_items(listing).await?.into_iter().map(read).collect::<Result<_, _>>()?;
+    // What counts is the message that was answered: a reminder may have gone out after the PAN was corrected.
+    let digest = pan_group::pan_digest(pan);
+    let changed = asked
+        .iter()
+        .any(|asked| asked.campaign_id == response.campaign_id && asked.pan_digest.as_ref() != Some(&digest));
+    Ok(changed.then_some(KeptAlone::PanChanged))
+}
+
+/// Notes beside an answer why it counts for one code only.
+async fn mark_kept_alone(store: &Store, vendor: VendorId, root: CampaignId, reason: KeptAlone) -> Result<(), StoreError> {
+    store
+        .client
+        .update_item()
+        .table_name(&store.table)
+        .set_key(Some(key_item(keys::answer(vendor, root))))
+        .update_expression("SET kept_alone = :reason")
+        .condition_expression("attribute_exists(pk)")
+        .expression_attribute_values(":reason", serde_dynamo::to_attribute_value(reason).map_err(StoreError::encoding)?)
+        .send()
+        .await?;
     Ok(())
 }
 
@@ -120,19 +199,46 @@ fn entry_of(declaration: &Declaration, submitted_at: Timestamp, history: &[Statu
     }
 }
 
+/// What a vendor declared last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewestAnswer {
+    /// The declaration.
+    pub declaration: Declaration,
+    /// Why it was not applied to the other codes of the PAN, where it was to be and could not.
+    pub kept_alone: Option<KeptAlone>,
+}
+
 /// What a vendor declared last, in any campaign.
 ///
 /// # Errors
 /// When the table cannot be read.
 pub async fn newest(store: &Store, vendor: VendorId) -> Result<Option<Declaration>, StoreError> {
+    Ok(newest_answer(store, vendor).await?.map(|newest| newest.declaration))
+}
+
+/// What a vendor declared last, in any campaign, and whether the other codes of its PAN have it.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn newest_answer(store: &Store, vendor: VendorId) -> Result<Option<NewestAnswer>, StoreError> {
+    #[derive(Deserialize)]
+    struct Found {
+        #[serde(flatten)]
+        answered: Answered,
+        #[serde(default)]
+        kept_alone: Option<KeptAlone>,
+    }
     let prefix = keys::answers_of(vendor);
     let items = store.list_all_items(Listing::partition(&prefix.pk).beginning_with(&prefix.sk)).await?;
-    let answers: Vec<Answered> = items.into_iter().map(read).collect::<Result<_, _>>()?;
-    let Some(newest) = answers.into_iter().max_by_key(|answer| answer.responded_at) else {
+    let answers: Vec<Found> = items.into_iter().map(read).collect::<Result<_, _>>()?;
+    let Some(Found { answered, kept_alone }) = answers.into_iter().max_by_key(|found| found.answered.responded_at) else {
         return Ok(None);
     };
-    let response: Option<ResponseItem> = store.get(keys::response(newest.response_id)).await?;
-    Ok(response.map(|response| response.declaration))
+    let response: Option<ResponseItem> = store.get(keys::response(answered.response_id)).await?;
+    Ok(response.map(|response| NewestAnswer {
+        declaration: response.declaration,
+        kept_alone,
+    }))
 }
 
 /// What became of an answer.
@@ -202,7 +308,8 @@ pub async fn submit(store: &Store, response: &Response, root: CampaignId, chunks
             // the answer.
             put_new(store, item(keys::answer(vendor_id, root), "answer", &answered)?)?,
             put_new(store, stored.clone())?,
-            put_new(store, item(keys::answered(root, vendor_id), "campaign_answer", &answered)?)?,
+            // Another code's answer may have been applied to this one before: its own takes that one's place.
+            vendors::put(store, item(keys::answered(root, vendor_id), "campaign_answer", &answered)?)?,
         ];
         for chunk in chunks {
             writes.push(crate::chunks::put_event(store, *chunk, event.clone())?);

@@ -65,6 +65,12 @@ struct CodeMarker {
     origin: Option<ImportOrigin>,
 }
 
+/// That the vendor of a code was deleted: what brings vendors by itself does not bring it back.
+#[derive(Serialize, Deserialize)]
+struct DeletedCode {
+    vendor_id: VendorId,
+}
+
 /// The most writes of a transaction.
 const MAX_WRITES: usize = 100;
 
@@ -203,6 +209,10 @@ pub(crate) fn writes(
         }
         if let Some(was) = was {
             writes.push(delete(store, keys::vendor_code(&code(was)))?);
+        }
+        if let (Some(was), None) = (was, is) {
+            let tombstone = DeletedCode { vendor_id: was.id };
+            writes.push(put(store, item(keys::deleted_code(&code(was)), "deleted_code", &tombstone)?)?);
         }
     }
     let entry_key = |vendor: &Vendor| keys::directory_entry(counters::shard_of(vendor.id), &code(vendor), vendor.id);
@@ -423,12 +433,40 @@ pub async fn find_by_codes(store: &Store, code_keys: &[String]) -> Result<HashMa
     Ok(vendors.into_iter().map(|vendor| (vendor.profile.vendor_code.key(), vendor)).collect())
 }
 
+/// Which of these codes (by their keys) were those of vendors that a person deleted. A code may have been given to another vendor
+/// since.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn deleted_among(store: &Store, code_keys: &BTreeSet<String>) -> Result<HashMap<String, VendorId>, StoreError> {
+    let wanted = code_keys.iter().map(|code| (keys::deleted_code(code), code));
+    let by_partition: HashMap<String, &String> = wanted.map(|(key, code)| (key.pk, code)).collect();
+    let found = store
+        .get_all(code_keys.iter().map(|code| key_item(keys::deleted_code(code))).collect())
+        .await?;
+    let mut deleted = HashMap::new();
+    for item in found {
+        let code = item.get("pk").and_then(|pk| pk.as_s().ok()).and_then(|pk| by_partition.get(pk));
+        if let Some(code) = code.copied().cloned() {
+            deleted.insert(code, read::<DeletedCode>(item)?.vendor_id);
+        }
+    }
+    Ok(deleted)
+}
+
 /// The vendors of a PAN, by id.
 ///
 /// # Errors
 /// When the table cannot be read.
 pub async fn list_by_pan(store: &Store, pan: &str) -> Result<Vec<Vendor>, StoreError> {
-    get_many(store, &ids_of_pan(store, pan).await?).await
+    let mut vendors = get_many(store, &ids_of_pan(store, pan).await?).await?;
+    // The index may be a moment behind the vendor: one that has another PAN by now is another person.
+    vendors.retain(|vendor| has_pan(vendor, pan));
+    Ok(vendors)
+}
+
+fn has_pan(vendor: &Vendor, pan: &str) -> bool {
+    vendor.profile.pan_number.as_ref().is_some_and(|own| own.as_str() == pan)
 }
 
 /// Which vendors have a PAN, as the index knows it.
@@ -591,35 +629,44 @@ pub(crate) async fn share_with_pan(
     };
     let mut shared = Vec::new();
     for member in list_by_pan(store, pan.as_str()).await? {
-        // The index may be a moment behind the vendor: one that has another PAN by now is another person.
-        if member.id == source.id || member.profile.pan_number.as_ref() != Some(pan) {
-            continue;
-        }
-        let mut seen = member;
-        for attempt in 0_u32.. {
-            let Some(entry) = entry_after(&status_history(store, seen.id).await?) else {
-                break;
-            };
-            let key = keys::vendor_status(seen.id, entry.effective_from, by.entry);
-            if store.get::<StatusEntry>(key).await?.is_some() {
-                break;
-            }
-            match add_status(store, &seen, &entry, by).await {
-                Ok(_) => {
-                    shared.push(seen.id);
-                    break;
-                }
-                // Changed between the read and the write, or the entry is there by now: look again.
-                Err(StoreError::Conflict(_)) if attempt < 5 => match get(store, seen.id).await {
-                    Ok(now) => seen = now,
-                    Err(StoreError::NotFound) => break,
-                    Err(error) => return Err(error),
-                },
-                Err(error) => return Err(error),
-            }
+        let id = member.id;
+        if id != source.id && share_with(store, member, by, &entry_after).await? {
+            shared.push(id);
         }
     }
     Ok(shared)
+}
+
+/// Adds to one vendor the entry that `entry_after` makes for its history so far, if any; says whether it did. As in
+/// [`share_with_pan`], and only while the vendor has the PAN it has in `member`.
+pub(crate) async fn share_with(
+    store: &Store,
+    member: Vendor,
+    by: By<'_>,
+    entry_after: impl Fn(&[StatusEntry]) -> Option<StatusEntry>,
+) -> Result<bool, StoreError> {
+    let pan = member.profile.pan_number.clone();
+    let mut seen = member;
+    for attempt in 0_u32.. {
+        let Some(entry) = entry_after(&status_history(store, seen.id).await?) else {
+            return Ok(false);
+        };
+        let key = keys::vendor_status(seen.id, entry.effective_from, by.entry);
+        if store.get::<StatusEntry>(key).await?.is_some() {
+            return Ok(false);
+        }
+        match add_status(store, &seen, &entry, by).await {
+            Ok(_) => return Ok(true),
+            // Changed between the read and the write, or the entry is there by now: look again.
+            Err(StoreError::Conflict(_)) if attempt < 5 => match get(store, seen.id).await {
+                Ok(now) if now.profile.pan_number == pan => seen = now,
+                Ok(_) | Err(StoreError::NotFound) => return Ok(false),
+                Err(error) => return Err(error),
+            },
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 async fn commit(store: &Store, seen: &Vendor, after: &Vendor, kind: ChangeKind, by: By<'_>, status: Option<&StatusEntry>) -> Result<(), StoreError> {
@@ -744,7 +791,7 @@ fn put_over(store: &Store, item: Item, version: u64) -> Result<TransactWriteItem
 }
 
 /// A write of what belongs to one vendor alone: the condition on its record protects it.
-fn put(store: &Store, item: Item) -> Result<TransactWriteItem, StoreError> {
+pub(crate) fn put(store: &Store, item: Item) -> Result<TransactWriteItem, StoreError> {
     let put = Put::builder()
         .table_name(&store.table)
         .set_item(Some(item))

@@ -653,6 +653,11 @@ impl Audience for Port {
         })
         .await
     }
+
+    /// Campaigns of the simulation ask every vendor.
+    async fn instead_of(&self, _: &Campaign, _: &[VendorId]) -> Result<Vec<Recipient>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 impl Queue for Port {

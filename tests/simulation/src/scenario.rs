@@ -285,6 +285,7 @@ fn vendor(id: VendorId, email: Option<String>, phone: Option<String>, position: 
             state: None,
             gstin: None,
             pan: None,
+            pan_digest: None,
             udyam: None,
         },
         positions: (position, position),

@@ -98,6 +98,7 @@ impl Asked {
             state: None,
             gstin: None,
             pan: None,
+            pan_digest: None,
             udyam: None,
         };
         let asked = Self {

@@ -765,6 +765,20 @@ fn object(aws: &FakeAws, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
             objects.remove(&key);
             StatusCode::NO_CONTENT.into_response()
         }
+        Method::GET if query.contains("list-type=2") => {
+            let prefix = query.split('&').find_map(|part| part.strip_prefix("prefix=")).unwrap_or_default();
+            let under = format!("/{BUCKET}/{}", prefix.replace("%2F", "/"));
+            let entry = |(name, object): (&String, &Object)| {
+                format!(
+                    "<Contents><Key>{}</Key><ETag>&quot;0&quot;</ETag><Size>{}</Size><LastModified>2026-11-01T00:00:00.000Z</LastModified></Contents>",
+                    name.trim_start_matches(&format!("/{BUCKET}/")),
+                    object.bytes.len()
+                )
+            };
+            let found: String = objects.iter().filter(|(name, _)| name.starts_with(&under)).map(entry).collect();
+            let listed = format!("<ListBucketResult><IsTruncated>false</IsTruncated>{found}</ListBucketResult>");
+            ([("content-type", "application/xml")], listed).into_response()
+        }
         Method::GET | Method::HEAD => match objects.get(&key) {
             Some(Object { bytes, content_type }) => {
                 let content_type = content_type.clone();

@@ -1,5 +1,6 @@
 //! Sync sources: made through the API, read by the worker from a server on this machine or from a folder of the bucket.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ struct Erp {
 struct Says {
     content_type: Mutex<&'static str>,
     body: Mutex<Vec<u8>>,
+    /// What is at an address, where it is not the same as everywhere.
+    at: Mutex<BTreeMap<String, Value>>,
     /// The header `authorization` of each request.
     asked: Mutex<Vec<Option<String>>>,
     /// Told when a request for `/slow` has come; it is never answered.
@@ -40,6 +43,7 @@ impl Erp {
         let says = Arc::new(Says {
             content_type: Mutex::new("application/json; charset=utf-8"),
             body: Mutex::default(),
+            at: Mutex::default(),
             asked: Mutex::default(),
             is_waiting: Notify::new(),
         });
@@ -60,6 +64,9 @@ impl Erp {
         if uri.path() == "/inside" {
             return (StatusCode::FOUND, [("location", "http://169.254.169.254/latest/meta-data/")]).into_response();
         }
+        if let Some(body) = says.at.lock().expect("unpoisoned").get(&uri.to_string()) {
+            return ([("content-type", "application/json")], body.to_string()).into_response();
+        }
         let content_type = *says.content_type.lock().expect("unpoisoned");
         let body = says.body.lock().expect("unpoisoned").clone();
         ([("content-type", content_type)], body).into_response()
@@ -68,6 +75,11 @@ impl Erp {
     fn has_json(&self, body: Value) {
         *self.says.content_type.lock().expect("unpoisoned") = "application/json; charset=utf-8";
         *self.says.body.lock().expect("unpoisoned") = body.to_string().into_bytes();
+    }
+
+    /// What is at one address only.
+    fn has_at(&self, address: &str, body: Value) {
+        self.says.at.lock().expect("unpoisoned").insert(address.to_owned(), body);
     }
 
     fn has_csv(&self, body: impl Into<Vec<u8>>) {
@@ -177,7 +189,7 @@ async fn vendor_names(app: &TestApp) -> Vec<String> {
 async fn json_becomes_vendors_by_the_mapping_and_the_secret_goes_nowhere_else() {
     let (app, erp) = (TestApp::start().await, Erp::start().await);
     let admin = app.as_role(Role::Admin).await;
-    app.set_sync_secrets(&json!({ "erp": SECRET, "other": "x" }));
+    app.set_sync_secrets(&json!({ "erp": { "host": "127.0.0.1", "value": SECRET }, "other": "x" }));
     erp.has_json(json!({ "data": { "count": 2, "vendors": [
         { "id": "V-1", "firm": "Kaveri Castings", "address": { "city": "Pune", "pin": 411001 }, "mails": ["a@kaveri.example", "b@kaveri.example"] },
         { "id": "V-2", "firm": "Asha Forge", "plant": { "name": "Hosur" }, "mails": [] },
@@ -242,6 +254,9 @@ async fn a_clean_file_is_applied_and_any_other_waits_for_a_person() {
     assert_eq!(run["reason"], Value::Null);
     assert_eq!(vendor_names(&app).await.len(), 4);
 
+    let run = read(&app, &admin, &source).await;
+    assert_eq!(outcome(&run).0, "unchanged", "{run}");
+    erp.has_csv(format!("{}\n", rows("Kaveri")));
     let run = read(&app, &admin, &source).await;
     assert_eq!(outcome(&run), ("applied", [0, 0, 4, 0]), "{run}");
     erp.has_csv(rows("Kaveri Castings"));
@@ -377,7 +392,9 @@ async fn an_answer_that_does_not_come_is_not_waited_for_longer_than_a_minute() {
     )
     .await;
     asked_to_run(&admin, &source).await.expect(202);
-    let message = queued(&app, Var::SyncQueueUrl).remove(0);
+    let mut message = queued(&app, Var::SyncQueueUrl).remove(0);
+    // The last time: before that it may yet come.
+    message.receive_count = 3;
     let minute = async {
         // Nothing else is under way once the request has arrived: the minute passes for it alone.
         erp.says.is_waiting.notified().await;
@@ -497,8 +514,13 @@ async fn a_schedule_follows_the_settings_and_an_old_one_removes_itself() {
 
 /// What S3 says of a file.
 fn arrival(key: &str, bytes: usize) -> Message {
-    let object = json!({ "key": key, "size": bytes, "eTag": "0", "sequencer": "0055AED6DCD90281E5" });
-    let record = json!({ "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+    arrival_at(key, bytes, "2026-11-02T04:30:00.123Z", "0055AED6DCD90281E5")
+}
+
+/// What S3 says of a file that was put there at a time.
+fn arrival_at(key: &str, bytes: usize, time: &str, sequencer: &str) -> Message {
+    let object = json!({ "key": key, "size": bytes, "eTag": "0", "sequencer": sequencer });
+    let record = json!({ "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "eventTime": time,
         "s3": { "s3SchemaVersion": "1.0", "bucket": { "name": "files" }, "object": object } });
     message(&json!({ "Records": [record] }).to_string())
 }
@@ -534,7 +556,335 @@ async fn a_file_in_a_folder_is_taken_once_and_then_gone() {
     assert_eq!(runs(&admin, &source).await.len(), 1);
     assert!(delivered(&app, arrival("drop/erp-exports/gone.csv", 10)).await);
     assert_eq!(error(&runs(&admin, &source).await[0]).0, "file_gone");
-    asked_to_run(&admin, &source).await.expect(409);
+}
+
+const DROP: &str = "drop/erp-exports/vendors.csv";
+
+fn drop_source(policy: &str) -> Value {
+    json!({ "name": "Drop", "origin": { "kind": "folder", "prefix": "erp-exports" }, "policy": { "apply": policy } })
+}
+
+#[tokio::test]
+async fn a_file_that_is_put_there_again_is_taken_again_whatever_is_in_it() {
+    let app = TestApp::start().await;
+    let admin = app.as_role(Role::Admin).await;
+    let source = made(&admin, drop_source("automatically")).await;
+    let csv = b"vendor_code,company_name\nV-1,Kaveri\n".to_vec();
+    for (time, sequencer) in [("2026-11-02T04:30:00Z", "A1"), ("2026-11-02T04:40:00Z", "A2")] {
+        app.put_object(DROP, "text/csv", csv.clone());
+        for _ in 0..2 {
+            assert!(delivered(&app, arrival_at(DROP, csv.len(), time, sequencer)).await);
+        }
+        work(&app).await;
+    }
+    let all = runs(&admin, &source).await;
+    let outcomes: Vec<_> = all.iter().map(outcome).collect();
+    assert_eq!(outcomes, [("applied", [0, 0, 1, 0]), ("applied", [1, 0, 0, 0])]);
+}
+
+#[tokio::test]
+async fn files_are_stored_in_the_order_in_which_they_were_put_there() {
+    let app = TestApp::start().await;
+    let admin = app.as_role(Role::Admin).await;
+    let source = made(&admin, drop_source("automatically")).await;
+    let arrive = async |name: &str, time: &str, sequencer: &str, firm: &str| {
+        let key = format!("drop/erp-exports/{name}");
+        let csv = format!("vendor_code,company_name\nV-1,{firm}\n");
+        app.put_object(&key, "text/csv", csv.clone());
+        assert!(delivered(&app, arrival_at(&key, csv.len(), time, sequencer)).await);
+    };
+    // S3 tells of the older one later.
+    arrive("b.csv", "2026-11-02T05:00:00Z", "B", "Today").await;
+    arrive("a.csv", "2026-11-02T04:00:00Z", "A", "Yesterday").await;
+    work(&app).await;
+    assert_eq!(vendor_names(&app).await, ["Today"]);
+    let states: Vec<_> = runs(&admin, &source).await.iter().map(|run| run["state"].clone()).collect();
+    assert_eq!(states, ["applied", "applied"]);
+
+    // An older version of a file that has been stored is nobody's news.
+    arrive("b.csv", "2026-11-02T04:59:00Z", "AF", "Last week").await;
+    work(&app).await;
+    assert_eq!(runs(&admin, &source).await[0]["state"], "superseded");
+    assert_eq!(vendor_names(&app).await, ["Today"]);
+}
+
+#[tokio::test]
+async fn a_file_does_not_overtake_one_that_waits_for_a_person() {
+    let app = TestApp::start().await;
+    let admin = app.as_role(Role::Admin).await;
+    let policy = json!({ "apply": "when_clean", "max_changed_percent": 100 });
+    let mut body = drop_source("ask");
+    body["policy"] = policy;
+    let source = made(&admin, body).await;
+    let arrive = async |name: &str, time: &str, csv: &str| {
+        let key = format!("drop/erp-exports/{name}");
+        app.put_object(&key, "text/csv", csv.to_owned());
+        assert!(delivered(&app, arrival_at(&key, csv.len(), time, "A")).await);
+        work(&app).await;
+    };
+    arrive("a.csv", "2026-11-02T04:00:00Z", "vendor_code,company_name\nV-1,Old\nV-1,Twice\n").await;
+    arrive("b.csv", "2026-11-02T05:00:00Z", "vendor_code,company_name\nV-1,New\n").await;
+    let all = runs(&admin, &source).await;
+    assert_eq!((&all[0]["state"], &all[1]["state"]), (&json!("waiting"), &json!("waiting")));
+    assert!(all[0]["reason"].as_str().unwrap().contains("an earlier file"), "{}", all[0]);
+    assert!(vendor_names(&app).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_lies_in_a_folder_is_taken_when_somebody_asks_or_enables_the_source_again() {
+    let app = TestApp::start().await;
+    let admin = app.as_role(Role::Admin).await;
+    let source = made(&admin, drop_source("automatically")).await;
+    let put = |part: u32| {
+        let csv = format!("vendor_code,company_name\nV-{part},Kaveri {part}\n");
+        app.put_object(&format!("drop/erp-exports/part-{part}.csv"), "text/csv", csv);
+    };
+    put(1);
+    put(2);
+    app.put_object("drop/nobody/vendors.csv", "text/csv", "x");
+    asked_to_run(&admin, &source).await.expect(202);
+    work(&app).await;
+    assert_eq!(vendor_names(&app).await, ["Kaveri 1", "Kaveri 2"]);
+    let all = runs(&admin, &source).await;
+    let states: Vec<_> = all.iter().map(|run| run["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["applied", "applied", "looked_through"]);
+    assert_eq!(all[2]["reason"], "2 files lay in the folder: each has a run of its own");
+    assert!(app.object("drop/erp-exports/part-1.csv").is_none() && app.object("drop/nobody/vendors.csv").is_some());
+
+    let mut body = drop_source("automatically");
+    body["enabled"] = json!(false);
+    admin.put(&update::ROUTE, &source, body).await.expect(200);
+    put(3);
+    assert!(delivered(&app, arrival("drop/erp-exports/part-3.csv", 40)).await);
+    work(&app).await;
+    assert_eq!(vendor_names(&app).await.len(), 2);
+    admin.put(&update::ROUTE, &source, drop_source("automatically")).await.expect(200);
+    work(&app).await;
+    assert_eq!(vendor_names(&app).await.len(), 3);
+}
+
+#[tokio::test]
+async fn the_difference_is_told_vendor_by_vendor_without_identifiers() {
+    let (app, erp) = (TestApp::start().await, Erp::start().await);
+    let admin = app.as_role(Role::Admin).await;
+    let source = made(&admin, erp.csv_source(json!({ "apply": "automatically" }))).await;
+    erp.has_csv("vendor_code,company_name,city,pan_number\nV-1,Kaveri,Pune,AAPFU0939F\n");
+    read(&app, &admin, &source).await;
+    erp.has_csv("vendor_code,company_name,city,pan_number\nV-1,Kaveri,Hosur,AAKFD7113K\n");
+    let run = read(&app, &admin, &source).await;
+    assert_eq!(outcome(&run), ("applied", [0, 1, 0, 0]));
+    let shown = admin.get(&get::ROUTE, &source).await.expect(200).json();
+    let expected = json!([
+        { "row": 2, "vendor_code": "V-1", "field": "city", "from": "Pune", "to": "Hosur" },
+        { "row": 2, "vendor_code": "V-1", "field": "pan_number", "from": "AAPFUXXXXF", "to": "AAKFDXXXXK" },
+    ]);
+    assert_eq!(shown["last_run"]["changes"], expected, "{shown}");
+    let import = format!("/api/v1/imports/{}", run["import_id"].as_str().expect("an import"));
+    let import = admin.get(&imports::get::ROUTE, &import).await.expect(200).json();
+    assert!(
+        import.to_string().contains("AAKFDXXXXK") && !import.to_string().contains("AAKFD7113K"),
+        "{import}"
+    );
+}
+
+#[tokio::test]
+async fn a_run_ends_as_its_import_does() {
+    let (app, erp) = (TestApp::start().await, Erp::start().await);
+    let admin = app.as_role(Role::Admin).await;
+    let source = made(&admin, erp.csv_source(json!({ "apply": "automatically" }))).await;
+    erp.has_csv("vendor_code,company_name\nV-1,Kaveri\n");
+    asked_to_run(&admin, &source).await.expect(202);
+    assert!(delivered(&app, queued(&app, Var::SyncQueueUrl).remove(0)).await);
+    let dry_run = queued(&app, Var::ImportQueueUrl);
+    assert!((workers::import::WORKER.handler)(app.app(), dry_run).await.is_empty());
+    assert!(delivered(&app, queued(&app, Var::SyncQueueUrl).remove(0)).await);
+    let run = runs(&admin, &source).await.swap_remove(0);
+    assert_eq!((&run["state"], &run["ended_at"]), (&json!("applying"), &Value::Null), "{run}");
+    let cancel = format!("/api/v1/imports/{}/cancel", run["import_id"].as_str().expect("an import"));
+    admin.post(&imports::cancel::ROUTE, &cancel, json!({})).await;
+    work(&app).await;
+    let run = runs(&admin, &source).await.swap_remove(0);
+    assert_eq!(run["state"], "cancelled", "{run}");
+    assert!(vendor_names(&app).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_secret_goes_to_its_own_host_alone() {
+    let (app, erp) = (TestApp::start().await, Erp::start().await);
+    let admin = app.as_role(Role::Admin).await;
+    let mut body = erp.csv_source(json!({ "apply": "ask" }));
+    body["origin"]["auth"] = json!({ "name": "authorization", "secret_name": "erp" });
+    let source = made(&admin, body).await;
+    app.set_sync_secrets(&json!({ "erp": { "host": "erp.example.in", "value": SECRET } }));
+    let run = read(&app, &admin, &source).await;
+    assert_eq!(
+        error(&run),
+        (
+            "secret_other_host",
+            "the value named erp is bound to the host erp.example.in and goes to no other: correct the address, or the secret"
+        )
+    );
+    app.set_sync_secrets(&json!({ "erp": SECRET }));
+    let run = read(&app, &admin, &source).await;
+    assert_eq!(error(&run).0, "secret_malformed");
+    assert!(!run.to_string().contains("s3cret"));
+    assert!(erp.asked().is_empty());
+}
+
+#[tokio::test]
+async fn all_pages_are_read_and_one_of_several_is_not_taken_for_all() {
+    let (app, erp) = (TestApp::start().await, Erp::start().await);
+    let admin = app.as_role(Role::Admin).await;
+    app.set_sync_secrets(&json!({ "erp": { "host": "127.0.0.1", "value": SECRET } }));
+    let vendor = |number: u32| json!({ "vendor_code": format!("V-{number}"), "company_name": format!("Kaveri {number}") });
+    erp.has_at("/vendors", json!({ "value": [vendor(1)], "@odata.nextLink": "/vendors?page=2" }));
+    erp.has_at(
+        "/vendors?page=2",
+        json!({ "value": [vendor(2), vendor(3)], "@odata.nextLink": "?page=3" }),
+    );
+    erp.has_at("/vendors?page=3", json!({ "value": [] }));
+    let mut body = json!({ "name": "ERP", "policy": { "apply": "automatically" }, "origin": {
+        "kind": "https", "url": format!("{}/vendors", erp.address), "format": "json", "json_path": "value",
+        "auth": { "name": "authorization", "secret_name": "erp" } } });
+    let whole = made(&admin, body.clone()).await;
+    let run = read(&app, &admin, &whole).await;
+    assert_eq!(error(&run).0, "json_more_pages");
+    assert!(error(&run).1.contains("@odata.nextLink"), "{run}");
+    assert!(vendor_names(&app).await.is_empty());
+
+    body["origin"]["next_path"] = json!("@odata.nextLink");
+    let paged = made(&admin, body).await;
+    let run = read(&app, &admin, &paged).await;
+    assert_eq!(outcome(&run), ("applied", [3, 0, 0, 0]), "{run}");
+    assert_eq!(vendor_names(&app).await, ["Kaveri 1", "Kaveri 2", "Kaveri 3"]);
+    assert!(
+        erp.asked().iter().all(|header| header.as_deref() == Some(SECRET)),
+        "each page is asked for with the header"
+    );
+
+    // Wherever a page says the next one is, headers go to no other origin, and nothing inside is read.
+    let before = erp.asked().len();
+    for (link, code) in [
+        ("http://localhost:1/vendors", "next_page_elsewhere"),
+        ("http://169.254.169.254/latest", "address_refused"),
+        ("/vendors", "json_no_next_page"),
+    ] {
+        erp.has_at("/vendors", json!({ "value": [vendor(1)], "@odata.nextLink": link }));
+        assert_eq!(error(&read(&app, &admin, &paged).await).0, code, "{link}");
+    }
+    assert_eq!(erp.asked().len(), before + 3);
+}
+
+#[tokio::test]
+async fn what_says_nothing_new_leaves_the_waiting_import_alone() {
+    let (app, erp) = (TestApp::start().await, Erp::start().await);
+    let admin = app.as_role(Role::Admin).await;
+    let source = made(&admin, erp.csv_source(json!({ "apply": "ask" }))).await;
+    erp.has_csv("vendor_code,company_name\nV-1,Kaveri\n");
+    let first = read(&app, &admin, &source).await;
+    assert_eq!(first["state"], "waiting");
+    let second = read(&app, &admin, &source).await;
+    assert_eq!((&second["state"], &second["import_id"]), (&json!("unchanged"), &Value::Null), "{second}");
+    assert_eq!(runs(&admin, &source).await[1]["import_state"], "ready");
+
+    // Other settings may make something else of it, and what a person has refused is asked anew.
+    let mut body = erp.csv_source(json!({ "apply": "ask" }));
+    body["mode"] = json!("create_only");
+    admin.put(&update::ROUTE, &source, body).await.expect(200);
+    let third = read(&app, &admin, &source).await;
+    assert_eq!(third["state"], "waiting");
+    let cancel = format!("/api/v1/imports/{}/cancel", third["import_id"].as_str().expect("an import"));
+    admin.post(&imports::cancel::ROUTE, &cancel, json!({})).await;
+    assert_eq!(read(&app, &admin, &source).await["state"], "waiting");
+}
+
+#[tokio::test]
+async fn a_vendor_that_a_person_deleted_does_not_come_back_by_itself() {
+    let (app, erp) = (TestApp::start().await, Erp::start().await);
+    let admin = app.as_role(Role::Admin).await;
+    let source = made(&admin, erp.csv_source(json!({ "apply": "automatically" }))).await;
+    erp.has_csv("vendor_code,company_name\nV-1,Kaveri\nV-2,Asha\n");
+    read(&app, &admin, &source).await;
+    let list = admin.get(&vendors::list::ROUTE, "/api/v1/vendors?q=kaveri").await.expect(200).json();
+    let vendor = format!("/api/v1/vendors/{}", list["items"][0]["id"].as_str().expect("an id"));
+    let etag = admin.get(&vendors::get::ROUTE, &vendor).await.expect(200).etag().to_owned();
+    admin.delete(&vendors::delete::ROUTE, &vendor).if_match(&etag).await.expect(204);
+
+    erp.has_csv("vendor_code,company_name\nV-1,Kaveri\nV-2,Asha Forge\n");
+    let run = read(&app, &admin, &source).await;
+    assert_eq!(outcome(&run), ("applied", [0, 1, 0, 1]), "{run}");
+    assert_eq!(vendor_names(&app).await, ["Asha Forge"]);
+    let import = format!("/api/v1/imports/{}", run["import_id"].as_str().expect("an import"));
+    let import = admin.get(&imports::get::ROUTE, &import).await.expect(200).text();
+    assert!(import.contains("vendor_deleted"), "{import}");
+
+    // A person may make one with this code, and the source goes on with that.
+    let made_anew = json!({ "vendor_code": "V-1", "company_name": "Kaveri Anew" });
+    admin.post(&vendors::create::ROUTE, "/api/v1/vendors", made_anew).await.expect(201);
+    erp.has_csv("vendor_code,company_name\nV-1,Kaveri Works\nV-2,Asha Forge\n");
+    let run = read(&app, &admin, &source).await;
+    assert_eq!(outcome(&run), ("applied", [0, 1, 1, 0]), "{run}");
+}
+
+#[tokio::test]
+async fn what_was_read_by_settings_of_the_past_is_left_to_a_person() {
+    for change in [json!({ "enabled": false }), json!({ "name": "Other ERP" })] {
+        let (app, erp) = (TestApp::start().await, Erp::start().await);
+        let admin = app.as_role(Role::Admin).await;
+        let mut body = erp.csv_source(json!({ "apply": "automatically" }));
+        let source = made(&admin, body.clone()).await;
+        erp.has_csv("vendor_code,company_name\nV-1,Kaveri\n");
+        asked_to_run(&admin, &source).await.expect(202);
+        assert!(delivered(&app, queued(&app, Var::SyncQueueUrl).remove(0)).await);
+        for (name, value) in change.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        admin.put(&update::ROUTE, &source, body).await.expect(200);
+        work(&app).await;
+        let run = runs(&admin, &source).await.swap_remove(0);
+        assert_eq!(run["state"], "waiting", "{run}");
+        assert!(run["reason"].as_str().unwrap().contains("settings of the source changed"), "{run}");
+        assert!(vendor_names(&app).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_before_it_is_a_failure() {
+    let (app, erp) = (TestApp::start().await, Erp::start().await);
+    let admin = app.as_role(Role::Admin).await;
+    let nobody = TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .expect("a free port")
+        .local_addr()
+        .expect("an address");
+    let mut body = erp.csv_source(json!({ "apply": "automatically" }));
+    body["origin"]["url"] = json!(format!("http://{nobody}/vendors"));
+    let source = made(&admin, body).await;
+    asked_to_run(&admin, &source).await.expect(202);
+    let mut message = queued(&app, Var::SyncQueueUrl).remove(0);
+    for receive_count in 1..=2 {
+        message.receive_count = receive_count;
+        assert!(!delivered(&app, message.clone()).await);
+        assert_eq!(runs(&admin, &source).await[0]["state"], "pulling");
+        app.advance(SignedDuration::from_mins(18));
+    }
+    message.receive_count = 3;
+    assert!(delivered(&app, message).await);
+    let admin = app.as_role(Role::Admin).await;
+    assert_eq!(error(&runs(&admin, &source).await[0]).0, "not_connected");
+}
+
+#[tokio::test]
+async fn the_runs_of_a_deleted_source_can_still_be_read() {
+    let (app, erp) = (TestApp::start().await, Erp::start().await);
+    let admin = app.as_role(Role::Admin).await;
+    let source = made(&admin, erp.csv_source(json!({ "apply": "automatically" }))).await;
+    erp.has_csv("vendor_code,company_name\nV-1,Kaveri\n");
+    read(&app, &admin, &source).await;
+    admin.delete(&delete::ROUTE, &source).await.expect(204);
+    assert_eq!(outcome(&runs(&admin, &source).await[0]), ("applied", [1, 0, 0, 0]));
+    let nobody = format!("{SOURCES}/syn_00000000010000000000000001/runs");
+    admin.get(&list_runs::ROUTE, &nobody).await.expect(404);
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ use domain::vendor_record::{ImportOrigin, Vendor};
 pub(super) enum Holder<'a> {
     /// Nobody.
     Nobody,
+    /// Nobody: a person deleted this vendor, and nobody has confirmed that it is to come back.
+    Deleted(VendorId),
     /// This vendor, of which no more needs to be known.
     Id(VendorId),
     /// This vendor.
@@ -70,16 +72,20 @@ pub(super) fn decide(mode: ImportMode, raw: RawVendor, holder: Holder<'_>, row: 
                 }
             }
         }
+        Holder::Deleted(id) if mode.creates() => refuse(
+            "vendor_deleted",
+            &format!("vendor {id}, which had this code, was deleted: restore it, or leave the row out of the source"),
+        ),
         Holder::Nobody if mode.creates() => match ParsedVendor::parse(raw) {
             Ok(parsed) => Decision::Create(Box::new(parsed)),
             Err(errors) => Decision::Refuse(errors),
         },
-        Holder::Nobody if code_key(&raw).is_some() => refuse(
+        Holder::Nobody | Holder::Deleted(_) if code_key(&raw).is_some() => refuse(
             "vendor_unknown",
             "no vendor has this code: correct it, or import with a mode that creates vendors",
         ),
         // What else is wrong with the row counts more than that its code is known.
-        Holder::Nobody => match ParsedVendor::parse(raw) {
+        Holder::Nobody | Holder::Deleted(_) => match ParsedVendor::parse(raw) {
             Err(errors) => Decision::Refuse(errors.into_iter().filter(|error| error.field == "vendor_code").collect()),
             Ok(_) => refuse("vendor_unknown", "no vendor has this code"),
         },

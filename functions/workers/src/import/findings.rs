@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use domain::import::{ColumnFinding, Example, Problem, RepairExample, RepairFinding, RowError, shorten};
-use domain::vendor::VendorWarning;
+use domain::import::{ColumnFinding, Example, Problem, RepairExample, RepairFinding, RowChange, RowError, shorten};
+use domain::vendor::{MsmeStatus, VendorProfile, VendorWarning};
+use domain::vendor_record::Vendor;
 
 use super::reading::Proposal;
 
@@ -11,6 +12,7 @@ const EXAMPLES: usize = 5;
 /// More kinds than there are in any column; a crafted file cannot make more.
 const KINDS: usize = 40;
 const ERRORS: usize = 100;
+const CHANGES: usize = 100;
 
 #[derive(Default)]
 pub(super) struct Findings {
@@ -18,6 +20,7 @@ pub(super) struct Findings {
     places: HashMap<String, usize>,
     repairs: Vec<RepairFinding>,
     errors: Vec<RowError>,
+    changes: Vec<RowChange>,
 }
 
 impl Findings {
@@ -97,6 +100,14 @@ impl Findings {
         }
     }
 
+    /// A row changes a vendor.
+    pub(super) fn changed(&mut self, row: u32, vendor: &Vendor, after: &VendorProfile, claim: Option<MsmeStatus>) {
+        let room = CHANGES.saturating_sub(self.changes.len());
+        if room > 0 {
+            self.changes.extend(RowChange::between(row, vendor, after, claim).into_iter().take(room));
+        }
+    }
+
     pub(super) fn repair(&mut self, row: u32, proposals: &[Proposal]) {
         for Proposal { column, repair, is_applied } in proposals {
             let is_kind = |finding: &RepairFinding| finding.code == repair.code && finding.is_certain == repair.certain;
@@ -127,10 +138,10 @@ impl Findings {
         }
     }
 
-    /// Columns, repairs and the first errors.
-    pub(super) fn finish(mut self) -> (Vec<ColumnFinding>, Vec<RepairFinding>, Vec<RowError>) {
+    /// Columns, repairs, the first errors and the first changes.
+    pub(super) fn finish(mut self) -> (Vec<ColumnFinding>, Vec<RepairFinding>, Vec<RowError>, Vec<RowChange>) {
         // What nobody has to decide comes last.
         self.repairs.sort_by_key(|finding| (finding.is_certain, std::cmp::Reverse(finding.count)));
-        (self.columns, self.repairs, self.errors)
+        (self.columns, self.repairs, self.errors, self.changes)
     }
 }

@@ -149,7 +149,7 @@ pub(super) async fn run(app: &App, import: &Import) -> Result<Staged, Stopped> {
     } else {
         None
     };
-    (report.columns, report.repairs, report.errors) = findings.finish();
+    (report.columns, report.repairs, report.errors, report.changes) = findings.finish();
     report.duplicates = known.into_findings();
     store::imports::put_report(app.store()?, import, report).await?;
     Ok(Staged { counts, rejects_key })
@@ -244,8 +244,9 @@ impl Run<'_> {
     async fn judge_all(&mut self) -> Result<(), Stopped> {
         let waiting = std::mem::take(&mut self.waiting);
         let vendors = self.holders(&waiting).await?;
+        let deleted = self.deleted(&waiting).await?;
         for waiting in waiting {
-            self.judge(waiting, &vendors)?;
+            self.judge(waiting, &vendors, &deleted)?;
         }
         if self.reported_at.elapsed() >= PROGRESS_EVERY {
             match store::imports::analysed(self.app.store()?, self.import, &self.counts, self.app.now()).await {
@@ -270,7 +271,17 @@ impl Run<'_> {
         Ok(vendors.into_iter().map(|vendor| (vendor.id, vendor)).collect())
     }
 
-    fn judge(&mut self, waiting: Waiting, vendors: &HashMap<VendorId, Vendor>) -> Result<(), Stopped> {
+    /// The codes of rows whose vendors a person deleted.
+    async fn deleted(&self, waiting: &[Waiting]) -> Result<HashMap<String, VendorId>, Stopped> {
+        if !self.import.skips_deleted {
+            return Ok(HashMap::new());
+        }
+        let free = waiting.iter().filter(|row| row.holder.is_none());
+        let codes = free.filter_map(|row| row.code_key.clone()).collect();
+        Ok(store::vendors::deleted_among(self.app.store()?, &codes).await?)
+    }
+
+    fn judge(&mut self, waiting: Waiting, vendors: &HashMap<VendorId, Vendor>, deleted: &HashMap<String, VendorId>) -> Result<(), Stopped> {
         let Waiting { row, said, code_key, holder } = waiting;
         let (said, raw) = match said {
             Ok(said) => said,
@@ -281,7 +292,10 @@ impl Run<'_> {
             self.known.held(row.number, &code, id);
         }
         let holder = match holder {
-            None => Holder::Nobody,
+            None => code_key
+                .as_ref()
+                .and_then(|key| deleted.get(key))
+                .map_or(Holder::Nobody, |id| Holder::Deleted(*id)),
             Some(id) if self.import.settings.mode.updates() => vendors.get(&id).map_or(Holder::Nobody, Holder::Vendor),
             Some(id) => Holder::Id(id),
         };
@@ -316,15 +330,20 @@ impl Run<'_> {
         }
         let own = match holder {
             Holder::Vendor(vendor) => Some(vendor.id),
-            Holder::Nobody | Holder::Id(_) => None,
+            Holder::Nobody | Holder::Deleted(_) | Holder::Id(_) => None,
         };
         self.known.compare(row.number, profile, own);
         self.findings.warn(row.number, warnings, &said.values);
         self.counts.with_warnings += u32::from(!warnings.is_empty());
         self.counts.repaired += u32::from(said.repairs.iter().any(|repair| repair.is_applied));
-        match decision {
+        match &decision {
             Decision::Create(_) => self.counts.creates += 1,
-            Decision::Update(_) => self.counts.updates += 1,
+            Decision::Update(update) => {
+                self.counts.updates += 1;
+                if let Holder::Vendor(vendor) = holder {
+                    self.findings.changed(row.number, vendor, &update.profile, update.claim);
+                }
+            }
             _ => self.counts.unchanged += 1,
         }
         self.lines.add(&StagedRow {

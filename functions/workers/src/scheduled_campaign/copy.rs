@@ -46,11 +46,13 @@ pub(super) async fn reminder(app: &App, fired: &Fired, then: Then) -> Result<Out
     if !matches!(parent.state, CampaignState::Sending | CampaignState::Collecting) {
         return Ok(Outcome::of(format!("skipped:{}", parent.state)));
     }
-    // Nothing of the parent's filters: whom it asked was settled when it was planned, whatever has become of the vendor since.
+    // Nothing of the parent's filters: whom it asked was settled when it was planned, whatever has become of the vendor since. For
+    // whom an answer counts is another matter: an answer to the reminder is one to the parent.
     let content = CampaignContent {
         name: named(&parent.content.name, "reminder ", fired.scheduled_for),
         audience: Audience {
             not_answered: Some(parent.id),
+            once_per_pan: parent.content.audience.once_per_pan,
             ..Audience::default()
         },
         ..parent.content.clone()

@@ -1,6 +1,6 @@
 use domain::identifiers::{Pan, Udyam};
 use domain::ladder::Severity;
-use domain::pan_group::{ContradictionCode, GroupMember, PanGroup, is_same_name};
+use domain::pan_group::{ContradictionCode, GroupMember, MemberAnswer, PanGroup, is_same_name};
 use domain::status::EvidenceRank;
 use domain::vendor::MsmeStatus;
 
@@ -16,6 +16,7 @@ fn member(number: u128, status: MsmeStatus) -> GroupMember {
         status,
         rank: (status != MsmeStatus::Unknown).then_some(EvidenceRank::Declared),
         state: None,
+        answer: None,
     }
 }
 
@@ -99,6 +100,44 @@ fn further_contradictions() {
     let mut members = vec![member(1, Micro), member(2, Micro), member(3, Micro)];
     members[1].company_name = "Zorvani Steels".to_owned();
     assert_eq!(codes(members), [(ContradictionCode::TwoNames, vec![vendor(1), vendor(2)])]);
+}
+
+#[test]
+fn what_was_answered_contradicts_too() {
+    let answer = |text: &str| {
+        Some(MemberAnswer {
+            udyam: udyam(text),
+            ..MemberAnswer::default()
+        })
+    };
+    // A member may contradict itself; it is named once.
+    let mut members = vec![member(1, Micro), member(2, Micro)];
+    members[0].udyam = udyam("UDYAM-MH-26-0012345");
+    members[0].answer = answer("UDYAM-KR-03-0000001");
+    assert_eq!(codes(members.clone()), [(ContradictionCode::TwoUdyams, vec![vendor(1)])]);
+    assert_eq!(group(members.clone()).members[0].answered_udyam.as_deref(), Some("UDYAM-KR-03-XXXX001"));
+    members[0].answer = answer("UDYAM-MH-26-0012345");
+    assert_eq!(codes(members.clone()), []);
+    assert_eq!(group(members).members[0].answered_udyam, None);
+
+    let mut members = vec![member(1, Micro), member(2, Micro)];
+    members[1].answer = Some(MemberAnswer {
+        names_another_pan: true,
+        pan_changed: true,
+        ..MemberAnswer::default()
+    });
+    let expected = [ContradictionCode::AnswerNamesAnotherPan, ContradictionCode::PanChangedAfterAsking];
+    assert_eq!(codes(members), expected.map(|code| (code, vec![vendor(2)])));
+}
+
+#[test]
+fn a_large_group_shows_its_first_members_and_how_many_more_there_are() {
+    let members: Vec<_> = (1..=250).map(|number| member(number, Micro)).collect();
+    let found = group(members.clone()).and_more(1_000);
+    assert_eq!((found.members.len(), found.more, found.is_summary), (200, 1_050, false));
+    let pan = Pan::parse("AAPCK0939F").unwrap().value;
+    let summary = PanGroup::summary(&pan, members);
+    assert_eq!((summary.is_summary, summary.strongest), (true, None));
 }
 
 #[test]

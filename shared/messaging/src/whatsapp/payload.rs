@@ -465,6 +465,7 @@ mod tests {
             state: None,
             gstin: None,
             pan: None,
+            pan_digest: None,
             udyam: None,
         };
         let context = crate::render::CampaignContext {
