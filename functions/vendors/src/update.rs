@@ -1,7 +1,7 @@
 //! `PUT /api/v1/vendors/{id}`.
 
 use domain::user::Permission;
-use domain::vendor::{RawVendor, VendorProfile};
+use domain::vendor::{ParsedVendor, RawVendor, Strictness};
 use http::Method;
 use runtime::problem::invalid;
 use runtime::{Access, ApiError, App, Request, Response, Route, extract, respond};
@@ -29,7 +29,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         let message = "the status changes by evidence only: add it with POST /api/v1/vendors/{id}/status, and leave this field out";
         return Err(invalid("msme_status", status, "not_here", message));
     }
-    let (profile, warnings) = VendorProfile::parse(raw)?;
+    let ParsedVendor { profile, warnings, .. } = ParsedVendor::parse_with(raw, Strictness::Strict)?;
     let store = app.store()?;
     let seen = store::vendors::get(store, request.id("id")?).await?;
     request.if_match(seen.version)?;
