@@ -268,7 +268,7 @@ fn what_stands_for_nothing_takes_the_place_of_nothing() {
         phone_numbers: vec!["9876500001".into(), "022-66667777".into()],
         ..RawVendor::default()
     };
-    assert_eq!(real.clone().without_placeholders(), (real, vec![]));
+    assert!(real.clone().without_placeholders() == (real, vec![]), "a real number among them is one");
 }
 
 #[test]

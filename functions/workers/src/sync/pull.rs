@@ -57,6 +57,7 @@ pub(super) async fn pull(app: &App, source: &SyncSource, run: &SyncRun) -> Resul
             sheet: None,
             corrections: settings.mapping.clone(),
             accepted: settings.accepted.clone(),
+            ..Settings::default()
         },
         // As the import itself: whoever does this again after a crash makes the same.
         run: run.id.ulid(),
