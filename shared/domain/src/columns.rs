@@ -559,7 +559,10 @@ pub fn recognise<S: AsRef<str>>(headers: &[S]) -> Recognition {
                     finding.note = format!("{} is taken from {other:?} already", column.name);
                     if surest.is_some_and(|surest| keys[surest] == *key) {
                         "header_repeated".clone_into(&mut finding.code);
-                        finding.note = format!("{other:?} stands there again: only the first is taken; map this one as {:?}", finding.header);
+                        finding.note = format!(
+                            "{other:?} stands there again: only the first is taken; map this one as {:?}",
+                            finding.header
+                        );
                     }
                     finding.suggestions.push(column.name.to_owned());
                     finding
@@ -1122,7 +1125,11 @@ mod tests {
     fn headers_that_stand_there_again_and_columns_without_one_are_mapped_by_name_or_place() {
         let headers = ["Code", "Name", "City", "City", "", "Email", "Email", "City#2"];
         let found = recognise(&headers);
-        let shown: Vec<_> = found.headers.iter().map(|it| (it.header.as_str(), it.code.as_str(), it.target.to_string())).collect();
+        let shown: Vec<_> = found
+            .headers
+            .iter()
+            .map(|it| (it.header.as_str(), it.code.as_str(), it.target.to_string()))
+            .collect();
         let expected = [
             ("Code", "", "vendor_code"),
             ("Name", "", "company_name"),
@@ -1137,11 +1144,16 @@ mod tests {
         assert!(found.mapping.plan(&headers).is_ok(), "the first City is taken");
 
         let mut mapping = found.mapping;
-        mapping.correct(serde_json::from_str(r##"{"City": "ignore", "City#2": "city", "#5": "attributes.plant", "#1": "ignore", "#8": "vendor_code"}"##).unwrap());
+        mapping.correct(
+            serde_json::from_str(r##"{"City": "ignore", "City#2": "city", "#5": "attributes.plant", "#1": "ignore", "#8": "vendor_code"}"##).unwrap(),
+        );
         let plan = mapping.plan(&headers).unwrap();
         let cells = row(&["c1", "n", "c3", "c4", "p", "a", "b", "v"]);
         let values: Vec<String> = plan.values(&cells).map(|value| format!("{}={}", value.column, value.text)).collect();
-        assert_eq!(values, ["company_name=n", "city=c4", "attributes.plant=p", "email=a", "email=b", "vendor_code=v"]);
+        assert_eq!(
+            values,
+            ["company_name=n", "city=c4", "attributes.plant=p", "email=a", "email=b", "vendor_code=v"]
+        );
         mapping.correct(serde_json::from_str(r##"{"#9": "state"}"##).unwrap());
         assert_eq!(mapping.plan(&headers).unwrap_err()[0].code, "header_not_in_file");
     }

@@ -180,8 +180,17 @@ impl DateOrder {
 /// What a single date tells.
 fn order_of(text: &str) -> DateOrder {
     match day(text, DateOrder::Untold) {
-        Some(Idea { code: RepairCode::DateDayFirst, certain: true, tells: true, .. }) => DateOrder::DayFirst,
-        Some(Idea { code: RepairCode::DateMonthFirst, certain: true, .. }) => DateOrder::MonthFirst,
+        Some(Idea {
+            code: RepairCode::DateDayFirst,
+            certain: true,
+            tells: true,
+            ..
+        }) => DateOrder::DayFirst,
+        Some(Idea {
+            code: RepairCode::DateMonthFirst,
+            certain: true,
+            ..
+        }) => DateOrder::MonthFirst,
         _ => DateOrder::Untold,
     }
 }
@@ -207,7 +216,9 @@ pub fn propose_in(context: Context, column: &str, text: &str) -> Option<Repair> 
     }
     let (clean, cleaned) = cleaned(text);
     let found = if clean.is_empty() { None } else { in_column(context, column, &clean) };
-    let Idea { to, code, message, certain, .. } = found.or(cleaned)?;
+    let Idea {
+        to, code, message, certain, ..
+    } = found.or(cleaned)?;
     (to != text.trim()).then(|| Repair {
         from: text.to_owned(),
         to,
@@ -532,7 +543,12 @@ fn amount(text: &str) -> Option<Idea> {
         (rupees, rest) => format!("{rupees}.{rest:02}"),
     };
     if let Some(paise) = rupees_to_paise(text).or_else(|| rupees_to_paise(shorter)) {
-        return idea(plainly(paise), RepairCode::Amount, true, "an amount in words, with signs or grouped digits");
+        return idea(
+            plainly(paise),
+            RepairCode::Amount,
+            true,
+            "an amount in words, with signs or grouped digits",
+        );
     }
     let paise = with_decimal_point(shorter).and_then(|text| rupees_to_paise(&text))?;
     let message = "an amount with a comma before its decimals, or points between its thousands, as on the continent";
@@ -880,7 +896,11 @@ mod tests {
         let name = "Kaveri Precision Castings and Forgings Private Limited";
         let short = propose_from(Dialect::Tally, "vendor_code", name).unwrap();
         assert_eq!((short.code, short.certain), (RepairCode::CodeShortened, true));
-        assert!(short.to.starts_with("Kaveri Precision Castings and F-") && short.to.len() == 40, "{}", short.to);
+        assert!(
+            short.to.starts_with("Kaveri Precision Castings and F-") && short.to.len() == 40,
+            "{}",
+            short.to
+        );
         let again = propose_from(Dialect::Tally, "vendor_code", &name.to_uppercase().replace(' ', "  ")).unwrap();
         assert_eq!(again.to.to_uppercase(), short.to.to_uppercase());
         let other = propose_from(Dialect::Tally, "vendor_code", &format!("{name}.")).unwrap();

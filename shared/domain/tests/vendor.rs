@@ -296,7 +296,10 @@ fn a_wrong_value_beside_right_ones_is_a_warning_in_a_file_and_an_error_in_a_requ
             (found, _) => panic!("{phones} {emails}: {found:?}"),
         }
         let errors = codes(ParsedVendor::parse_with(with(phones, emails), Strictness::Strict).unwrap_err());
-        assert!(errors[0] == strict || (strict == "email_shape" && errors[0].starts_with("email")), "{errors:?}");
+        assert!(
+            errors[0] == strict || (strict == "email_shape" && errors[0].starts_with("email")),
+            "{errors:?}"
+        );
     }
 }
 

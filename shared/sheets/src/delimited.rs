@@ -57,7 +57,7 @@ impl<T: Text> Records<T> {
             if self.out[..len].iter().any(|byte| !byte.is_ascii_whitespace() && *byte != END_OF_TEXT) {
                 let mut row = self.row(cells)?;
                 if is_open {
-                    let lines = self.out[..len].iter().filter(|byte| **byte == b'\n').count() + 1;
+                    let lines = self.out[..len].trim_ascii_end().iter().filter(|byte| **byte == b'\n').count() + 1;
                     row.doubt = Some(Doubt::OpenQuote {
                         lines: u32::try_from(lines).unwrap_or(u32::MAX),
                     });
@@ -173,15 +173,21 @@ fn is_within_quotes(core: &Reader) -> bool {
 }
 
 /// Whether quotation marks enclose cells. Where tabs or bars stand between cells nobody needs them, and what is written there is an
-/// inch sign as often: they do not where that leaves a cell open.
+/// inch sign as often: they do not where that leaves a cell open, or makes one of rows.
 pub(crate) fn is_quoted<T: Text>(delimiter: u8, records: &mut Records<T>) -> bool {
     if !matches!(delimiter, b'\t' | b'|' | b'^' | b'~') {
         return true;
     }
+    let mut widest = 0;
     loop {
         match records.next() {
-            Ok(Some(row)) if row.doubt.is_some() => return false,
-            Ok(Some(_)) => {}
+            Ok(Some(row)) => {
+                widest = widest.max(row.cells.len());
+                let swallows = |(at, cell): (usize, &String)| swallows_rows(cell, at, char::from(delimiter), widest);
+                if row.doubt.is_some() || row.cells.iter().enumerate().any(swallows) {
+                    return false;
+                }
+            }
             Err(SheetError::RowTooLong { .. } | SheetError::CellTooLong { .. }) => return false,
             Ok(None) | Err(_) => return true,
         }
@@ -197,9 +203,7 @@ pub(crate) fn swallows_rows(cell: &str, at: usize, delimiter: char, width: usize
     }
     let counts: Vec<usize> = cell.lines().map(|line| line.matches(delimiter).count()).collect();
     match counts.as_slice() {
-        [first, inner @ .., last] => {
-            inner.iter().any(|count| *count == width - 1) || (*first + at == width - 1 && *last == at)
-        }
+        [first, inner @ .., last] => inner.iter().any(|count| *count == width - 1) || (*first + at == width - 1 && *last == at),
         _ => false,
     }
 }

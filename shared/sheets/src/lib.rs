@@ -496,16 +496,22 @@ impl Sheet {
             return Err(SheetError::Empty);
         }
         let at = match options.header_row {
-            Some(row) => rows.iter().position(|found| found.number == row).ok_or(SheetError::NoSuchHeader { row, most: SAMPLE_ROWS })?,
+            Some(row) => rows
+                .iter()
+                .position(|found| found.number == row)
+                .ok_or(SheetError::NoSuchHeader { row, most: SAMPLE_ROWS })?,
             None => header::find(&rows, options.knows),
         };
-        let waiting = rows.split_off(at + 1).into();
+        let waiting: VecDeque<Row> = rows.split_off(at + 1).into();
         let Row {
             number: header_row,
             cells: mut header,
             ..
         } = rows.swap_remove(at);
-        while header.last().is_some_and(|cell| cell.trim().is_empty()) {
+        // Columns without a header count where something stands in them.
+        let filled = |row: &Row| row.cells.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1);
+        let used = waiting.iter().map(filled).max().unwrap_or_default();
+        while header.len() > used && header.last().is_some_and(|cell| cell.trim().is_empty()) {
             header.pop();
         }
         Ok(Self {
@@ -539,7 +545,7 @@ impl Sheet {
         self.name.as_deref()
     }
 
-    /// The header as it is in the file, without empty cells at its end.
+    /// The header as it is in the file, without empty cells at its end below which nothing stands.
     pub fn header(&self) -> &[String] {
         &self.header
     }
@@ -608,7 +614,11 @@ impl Sheet {
     fn doubt(&self, row: &mut Row) {
         let Format::Delimited { delimiter, .. } = self.format else { return };
         let lines = |cell: &String| u32::try_from(cell.lines().count()).unwrap_or(u32::MAX);
-        let swallowing = row.cells.iter().enumerate().find(|(at, cell)| delimited::swallows_rows(cell, *at, delimiter, self.header.len()));
+        let swallowing = row
+            .cells
+            .iter()
+            .enumerate()
+            .find(|(at, cell)| delimited::swallows_rows(cell, *at, delimiter, self.header.len()));
         if let (None, Some((_, cell))) = (row.doubt, swallowing) {
             row.doubt = Some(Doubt::SwallowedRows { lines: lines(cell) });
         }

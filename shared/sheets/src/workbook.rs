@@ -297,7 +297,10 @@ fn affixed(code: &str) -> Look {
         };
         if digits.is_empty() { before += &literal } else { behind += &literal }
     }
-    let says = |text: &str| text.chars().any(|c| !(c.is_whitespace() || matches!(c, '(' | ')' | '+' | '₹' | '$' | '€' | '£')));
+    let says = |text: &str| {
+        text.chars()
+            .any(|c| !(c.is_whitespace() || matches!(c, '(' | ')' | '+' | '₹' | '$' | '€' | '£')))
+    };
     // `#,##0-` is a negative amount, and `0-` no code.
     let tells = |text: &str| text.chars().any(char::is_alphanumeric) || text.contains(['#', '/']);
     let tells_more = !digits.is_empty() && ((says(&before) && before != "-") || tells(&behind) || (is_broken && says(&behind)));

@@ -51,7 +51,11 @@ fn workbook(rows: &[&[&str]]) -> Vec<u8> {
 
 /// Uploads a workbook and answers with the job once its dry run is over.
 async fn dry_run_of(app: &TestApp, client: &Client<'_>, query: &str, workbook: Vec<u8>) -> (String, Value) {
-    let accepted = client.call(&create::ROUTE, &format!("{UPLOAD}{query}")).body(XLSX, workbook).await.expect(202);
+    let accepted = client
+        .call(&create::ROUTE, &format!("{UPLOAD}{query}"))
+        .body(XLSX, workbook)
+        .await
+        .expect(202);
     let path = accepted.header("location").unwrap().to_owned();
     drain(app).await;
     let job = read(client, &path).await;
@@ -60,7 +64,9 @@ async fn dry_run_of(app: &TestApp, client: &Client<'_>, query: &str, workbook: V
 
 /// The first rejected row as it comes back in a workbook, by reading the object the link leads to.
 async fn rejects_workbook(app: &TestApp, path: &str) -> Vec<u8> {
-    let import = store::imports::get(app.store(), path.rsplit('/').next().unwrap().parse().unwrap()).await.unwrap();
+    let import = store::imports::get(app.store(), path.rsplit('/').next().unwrap().parse().unwrap())
+        .await
+        .unwrap();
     let key = import.rejects_key.expect("a rejects file");
     assert!(key.ends_with(".xlsx"), "{key}");
     app.object(&key).unwrap()
@@ -73,7 +79,13 @@ fn problems(job: &Value, column: &str) -> Vec<(String, bool, u64)> {
     let problems = found.and_then(|found| found["problems"].as_array()).cloned().unwrap_or_default();
     problems
         .iter()
-        .map(|problem| (problem["code"].as_str().unwrap().to_owned(), problem["is_error"] == true, problem["count"].as_u64().unwrap()))
+        .map(|problem| {
+            (
+                problem["code"].as_str().unwrap().to_owned(),
+                problem["is_error"] == true,
+                problem["count"].as_u64().unwrap(),
+            )
+        })
         .collect()
 }
 
@@ -984,7 +996,11 @@ async fn a_form_with_the_file_is_taken_and_other_forms_are_not() {
         .expect(400);
     manager.call(&create::ROUTE, UPLOAD).body("multipart/form-data", "x").await.expect(400);
     manager.call(&create::ROUTE, UPLOAD).body("application/json", "{}").await.expect(415);
-    let too_large = manager.call(&create::ROUTE, UPLOAD).body("text/csv", vec![b'x'; 4_500_001]).await.expect(413);
+    let too_large = manager
+        .call(&create::ROUTE, UPLOAD)
+        .body("text/csv", vec![b'x'; 4_500_001])
+        .await
+        .expect(413);
     assert!(too_large.json()["detail"].as_str().unwrap().contains("POST /api/v1/imports"));
     let viewer = app.as_role(Role::Viewer).await;
     viewer.call(&create::ROUTE, UPLOAD).body("text/csv", csv).await.expect(403);
@@ -1096,8 +1112,16 @@ async fn rejects_are_there_when_there_are_any_and_as_long_as_they_are_kept() {
         "{link}"
     );
 
-    let answer = manager.get(&rejects::ROUTE, &rejects_path).header("accept", "application/json").await.expect(200).json();
-    assert!(answer["url"].as_str().unwrap().contains("X-Amz-Signature=") && answer["expires_at"].is_string(), "{answer}");
+    let answer = manager
+        .get(&rejects::ROUTE, &rejects_path)
+        .header("accept", "application/json")
+        .await
+        .expect(200)
+        .json();
+    assert!(
+        answer["url"].as_str().unwrap().contains("X-Amz-Signature=") && answer["expires_at"].is_string(),
+        "{answer}"
+    );
 
     let clean = import(&app, &manager, format!("{HEADER}V-1,Asha,,\r\n")).await;
     let answer = manager
@@ -1127,9 +1151,24 @@ async fn what_a_spreadsheet_made_of_cells_is_proposed_and_not_taken_unseen() {
         ("annual_turnover", "\"12,50,000\"", 1, Some(("amount", true, "1250000"))),
         ("udyam_registration_date", "05/04/2021", 0, Some(("date_day_first", false, "2021-04-05"))),
         ("udyam_registration_date", "05.04.2021", 1, Some(("date_day_first", true, "2021-04-05"))),
-        ("udyam_registration_date", "05/04/2021\r\nV-2,B,04/25/2021", 1, Some(("date_month_first", false, "2021-05-04"))),
-        ("udyam_registration_date", "05/04/2021\r\nV-2,B,25/04/2021", 2, Some(("date_day_first", true, "2021-04-05"))),
-        ("udyam_registration_date", "05/04/2021\r\nV-2,B,25/04/2021\r\nV-3,C,04/25/2021", 2, Some(("date_day_first", false, "2021-04-05"))),
+        (
+            "udyam_registration_date",
+            "05/04/2021\r\nV-2,B,04/25/2021",
+            1,
+            Some(("date_month_first", false, "2021-05-04")),
+        ),
+        (
+            "udyam_registration_date",
+            "05/04/2021\r\nV-2,B,25/04/2021",
+            2,
+            Some(("date_day_first", true, "2021-04-05")),
+        ),
+        (
+            "udyam_registration_date",
+            "05/04/2021\r\nV-2,B,25/04/2021\r\nV-3,C,04/25/2021",
+            2,
+            Some(("date_day_first", false, "2021-04-05")),
+        ),
         ("udyam_registration_date", "00.00.0000", 1, None),
         ("phone_number", "022-66667777", 1, None),
         ("phone_number", "+44 20 7946 0000", 1, None),
@@ -1154,7 +1193,11 @@ async fn codes_that_lost_their_zeros_are_named_and_codes_that_are_numbers_wait_f
     assert_eq!(errors(&job), [error(3, "vendor_code", "vendor_code_decimal_zero")]);
     assert_eq!(job["report"]["errors"][0]["suggestion"], "1002");
     assert_eq!(counts(&job), [4, 3, 0, 0, 1]);
-    assert!(problems(&job, "vendor_code").contains(&("code_zeros".to_owned(), false, 2)), "{:?}", problems(&job, "vendor_code"));
+    assert!(
+        problems(&job, "vendor_code").contains(&("code_zeros".to_owned(), false, 2)),
+        "{:?}",
+        problems(&job, "vendor_code")
+    );
     assert!(repairs(&job).contains(&("code_zeros".to_owned(), false, "0001001".to_owned())));
 
     let job = carry_out(&app, &manager, &path, json!({ "accept_repairs": ["code_zeros", "decimal_zero"] })).await;
@@ -1208,7 +1251,11 @@ async fn a_file_may_correct_the_status_an_earlier_file_claimed_and_no_other() {
         let (path, job) = dry_run(&app, &manager, "?mode=create_and_update", csv(status)).await;
         assert_eq!(counts(&job), changed, "{status}");
         let [_, created, updated, unchanged, _] = changed;
-        assert_eq!(applied(&carry_out(&app, &manager, &path, json!({})).await), [2, created, updated, unchanged, 0], "{status}");
+        assert_eq!(
+            applied(&carry_out(&app, &manager, &path, json!({})).await),
+            [2, created, updated, unchanged, 0],
+            "{status}"
+        );
         let asha = vendor(&app, "V-1").await;
         assert_eq!(asha.msme_status, expected);
         assert_eq!(store::vendors::status_history(app.store(), asha.id).await.unwrap().len(), entries);
@@ -1241,14 +1288,28 @@ async fn a_column_may_be_mapped_by_its_place_and_a_file_read_as_somebody_says() 
     let csv = "Our vendors\r\nCode,Name,City,City,\r\nV-1,Asha,Pune,Agra,Hosur\r\n";
     let (path, job) = dry_run(&app, &manager, "", csv).await;
     assert_eq!(counts(&job), [1, 1, 0, 0, 0], "a repeated header is no hindrance: {job}");
-    let codes: Vec<_> = job["report"]["headers"].as_array().unwrap().iter().map(|header| header["code"].as_str().unwrap_or_default()).collect();
-    assert_eq!(codes, ["", "", "", "header_repeated"]);
+    let codes: Vec<_> = job["report"]["headers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|header| header["code"].as_str().unwrap_or_default())
+        .collect();
+    assert_eq!(codes, ["", "", "", "header_repeated", "header_missing"]);
     let analyse = async |body: Value| manager.post(&analyse::ROUTE, &format!("{path}/analyse"), body).await;
-    analyse(json!({ "mapping": { "City": "attributes.former_city", "City#2": "city" } })).await.expect(202);
+    analyse(json!({ "mapping": { "City": "attributes.former_city", "City#2": "city", "#5": "attributes.plant" } }))
+        .await
+        .expect(202);
     drain(&app).await;
     carry_out(&app, &manager, &path, json!({})).await;
     let asha = vendor(&app, "V-1").await.profile;
-    assert_eq!((asha.city.as_deref(), asha.attributes["former_city"].as_str()), (Some("Agra"), "Pune"));
+    assert_eq!(
+        (
+            asha.city.as_deref(),
+            asha.attributes["former_city"].as_str(),
+            asha.attributes["plant"].as_str()
+        ),
+        (Some("Agra"), "Pune", "Hosur")
+    );
 
     // Neither the header nor the delimiter, nor the encoding, would be found out.
     let odd = b"code;name\nx;y\nref!title!\nV-2!Caf\xe9!Pune\n".to_vec();
@@ -1355,7 +1416,9 @@ async fn a_second_worker_at_a_dry_run_writes_over_nothing_in_use() {
     let (first, second) = futures::join!(work(&app, analysis.clone()), work(&app, analysis));
     assert!(first.is_empty() && second.is_empty());
     drain(&app).await;
-    let import = store::imports::get(app.store(), path.rsplit('/').next().unwrap().parse().unwrap()).await.unwrap();
+    let import = store::imports::get(app.store(), path.rsplit('/').next().unwrap().parse().unwrap())
+        .await
+        .unwrap();
     let attempt = import.attempt.expect("an attempt was the first");
     assert!(import.rejects_key.unwrap().contains(&attempt.to_string()));
     let job = carry_out(&app, &manager, &path, json!({})).await;
@@ -1424,7 +1487,10 @@ async fn an_import_that_is_interrupted_again_and_again_says_so_and_goes_on_when_
     manager.post(&analyse::ROUTE, &format!("{path}/analyse"), json!({})).await.expect(409);
 
     let job = carry_out(&app, &manager, &path, json!({})).await;
-    assert_eq!((&job["state"], applied(&job), &job["failure"]), (&json!("completed"), [300, 300, 0, 0, 0], &Value::Null));
+    assert_eq!(
+        (&job["state"], applied(&job), &job["failure"]),
+        (&json!("completed"), [300, 300, 0, 0, 0], &Value::Null)
+    );
     assert_eq!(total(&app).await, 300);
 }
 
@@ -1434,7 +1500,11 @@ async fn a_file_that_is_read_too_slowly_fails_with_a_sentence() {
     let manager = app.as_role(Role::CampaignManager).await;
     let path = upload(&manager, sample()).await;
     let messages = messages(&app);
-    assert!(workers::import::handle_timed(app.app(), messages, Duration::ZERO, Duration::ZERO).await.is_empty());
+    assert!(
+        workers::import::handle_timed(app.app(), messages, Duration::ZERO, Duration::ZERO)
+            .await
+            .is_empty()
+    );
     let job = read(&manager, &path).await;
     assert_eq!((&job["state"], &job["failure"]["code"]), (&json!("failed"), &json!("too_slow_to_read")));
 }
@@ -1444,15 +1514,22 @@ async fn an_import_never_touches_a_suppression() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
     let csv = |name: &str| {
-        format!("vendor_code,company_name,email,phone_number,unsubscribed,do_not_contact,email_opt_in\r\nV-1,{name},a@x.example,9876500001,no,no,yes\r\n")
+        format!(
+            "vendor_code,company_name,email,phone_number,unsubscribed,do_not_contact,email_opt_in\r\nV-1,{name},a@x.example,9876500001,no,no,yes\r\n"
+        )
     };
     let (path, job) = dry_run(&app, &manager, "", csv("Asha")).await;
-    let ignored = job["report"]["headers"].as_array().unwrap()[4..].iter().all(|header| header["target"] == "ignore");
+    let ignored = job["report"]["headers"].as_array().unwrap()[4..]
+        .iter()
+        .all(|header| header["target"] == "ignore");
     assert!(ignored, "{job}");
     carry_out(&app, &manager, &path, json!({})).await;
     let of_suppressions = async || {
         let items = app.everything().await;
-        items.into_iter().filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("SUPPRESS#")).collect::<Vec<_>>()
+        items
+            .into_iter()
+            .filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("SUPPRESS#"))
+            .collect::<Vec<_>>()
     };
     let body = json!({ "channel": "email", "address": "a@x.example", "note": "asked by telephone" });
     let admin = app.as_role(Role::Admin).await;

@@ -248,7 +248,9 @@ impl Work {
         for (at, key, raw) in drafts {
             let row = batch[at].row;
             let vendor = key.and_then(|key| holders.remove(&key));
-            let holder = vendor.as_ref().map_or(Holder::Nobody, |vendor| Holder::Vendor(vendor, imported.contains(&vendor.id)));
+            let holder = vendor
+                .as_ref()
+                .map_or(Holder::Nobody, |vendor| Holder::Vendor(vendor, imported.contains(&vendor.id)));
             let was_intended = intended.contains(&row);
             outcomes[at] = match decide::decide(mode, raw, holder, origin(import.id, row)) {
                 Decision::Already => Some(Outcome::Created),

@@ -112,7 +112,10 @@ fn notes(row: &Row, plan: &Plan) -> Vec<VendorWarning> {
         note("row_short", message)
     });
     let surplus = (row.surplus > 0).then(|| {
-        let message = format!("{} cells right of the header were left out: give their column a header if they are needed", row.surplus);
+        let message = format!(
+            "{} cells right of the header were left out: give their column a header if they are needed",
+            row.surplus
+        );
         note("cells_beyond_header", message)
     });
     short.into_iter().chain(surplus).collect()

@@ -19,7 +19,10 @@ pub(super) fn clean() {
     let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
     for entry in entries.flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|at| at.elapsed().unwrap_or_default());
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .map(|at| at.elapsed().unwrap_or_default());
         if is_ours && age.is_ok_and(|age| age > ABANDONED) {
             // Should it not go, the next invocation tries again.
             let _ = std::fs::remove_file(entry.path());
@@ -37,7 +40,10 @@ mod tests {
     #[test]
     fn what_killed_invocations_left_is_deleted_and_what_is_in_use_is_not() -> io::Result<()> {
         let (old, new) = (file()?, file()?);
-        File::options().write(true).open(old.path())?.set_modified(SystemTime::now() - 2 * ABANDONED)?;
+        File::options()
+            .write(true)
+            .open(old.path())?
+            .set_modified(SystemTime::now() - 2 * ABANDONED)?;
         clean();
         assert!(!old.path().exists() && new.path().exists());
         Ok(())

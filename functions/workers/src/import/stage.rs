@@ -329,7 +329,9 @@ impl Run<'_> {
 
     /// Proposes the code that a vendor has with other zeros in front.
     fn mend_zeros(&self, said: &mut Said) {
-        let Some((_, text)) = said.values.iter_mut().find(|(column, _)| column == CODE) else { return };
+        let Some((_, text)) = said.values.iter_mut().find(|(column, _)| column == CODE) else {
+            return;
+        };
         let Some(known) = self.known.with_other_zeros(text.trim()) else { return };
         let repair = repairs::code_zeros(text.trim(), &known);
         let is_applied = self.import.settings.accepted.admits(&repair);
@@ -398,7 +400,11 @@ impl Run<'_> {
         {
             return self.reject(&row, &[error]);
         }
-        let known = |id: VendorId| vendors.get(&id).map_or(Holder::Nobody, |vendor| Holder::Vendor(vendor, imported.contains(&id)));
+        let known = |id: VendorId| {
+            vendors
+                .get(&id)
+                .map_or(Holder::Nobody, |vendor| Holder::Vendor(vendor, imported.contains(&id)))
+        };
         let holder = match holder {
             None => Holder::Nobody,
             Some(id) if self.import.settings.mode.updates() => known(id),
@@ -461,7 +467,10 @@ impl Run<'_> {
         let in_file = self.known.row_with_other_zeros(row, code);
         let message = match (repairs.iter().find(is_open), in_file) {
             (Some(Proposal { repair, .. }), _) => {
-                format!("a vendor has the code {}: accept the repair code_zeros if that is meant, or this becomes another vendor", repair.to)
+                format!(
+                    "a vendor has the code {}: accept the repair code_zeros if that is meant, or this becomes another vendor",
+                    repair.to
+                )
             }
             (None, Some((first_row, known))) => format!("row {first_row} of this file has the code {known}: check that two vendors are meant"),
             (None, None) => return None,
@@ -485,7 +494,8 @@ impl Run<'_> {
 fn lost_zeros(row: u32, repairs: &[Proposal]) -> Option<RowError> {
     let is_open = |proposal: &&Proposal| proposal.column == CODE && proposal.repair.code == RepairCode::DecimalZero && !proposal.is_applied;
     let Proposal { repair, .. } = repairs.iter().find(is_open)?;
-    let reason = "a spreadsheet made a number of this code, and zeros before it may be lost: accept the repair decimal_zero, or enter the code as text";
+    let reason =
+        "a spreadsheet made a number of this code, and zeros before it may be lost: accept the repair decimal_zero, or enter the code as text";
     Some(RowError {
         suggestion: Some(repair.to.clone()),
         ..RowError::new(row, CODE, &repair.from, "vendor_code_decimal_zero", reason)

