@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::columns::{Mapping, Target, clean_header};
-use domain::import::ImportMode;
+use domain::import::{ImportMode, ReadAs, TextEncoding};
 use domain::user::Permission;
 use domain::{FieldError, ImportId};
 use http::Method;
@@ -35,7 +35,8 @@ const MAX_CORRECTIONS: usize = 200;
 #[serde(deny_unknown_fields)]
 pub struct AnalyseImportRequest {
     /// Where the cells of some headers go: a column, `attributes.<name>`, or `ignore`. Headers that are not named are recognised; an
-    /// empty mapping takes earlier corrections back.
+    /// empty mapping takes earlier corrections back. A header that stands in the file again is `City#2`, and any column may be named by
+    /// its place, as `#4` for the fourth: for one without a header that is the only way.
     #[serde(default)]
     #[schema(example = json!({ "Firm": "company_name", "Plant": "attributes.plant" }))]
     mapping: Option<BTreeMap<String, String>>,
@@ -45,6 +46,19 @@ pub struct AnalyseImportRequest {
     /// The sheet of a workbook.
     #[serde(default)]
     sheet: Option<String>,
+    /// What stands between the cells of a text: one character, as `;`, `^` or a tab. Empty takes an earlier choice back.
+    #[serde(default)]
+    #[schema(example = ";")]
+    delimiter: Option<String>,
+    /// The encoding of a text, where it is not found out rightly: `utf-8`, `utf-16le`, `utf-16be` or `windows-1252`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "windows-1252")]
+    encoding: Option<TextEncoding>,
+    /// The row of the header, by the number a spreadsheet program shows beside it; among the first 50 rows with something in them. 0 takes
+    /// an earlier choice back.
+    #[serde(default)]
+    #[schema(example = 4)]
+    header_row: Option<u32>,
     /// Which doubtful repairs are made.
     #[serde(default)]
     accept_repairs: Option<AcceptRepairs>,
@@ -75,6 +89,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     }
     let settings = Settings {
         mode: body.mode.unwrap_or(import.settings.mode),
+        read_as: read_as(&body, import.settings.read_as)?,
         sheet: body.sheet.map(sheet_name).transpose()?.or_else(|| import.settings.sheet.clone()),
         corrections: match body.mapping {
             Some(mapping) => corrections(mapping)?,
@@ -88,12 +103,31 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let run = app.new_ulid();
     let queued = store::imports::queue(app.store()?, &import, &settings, run).await?;
     // If this fails, the job waits in vain, and asking again begins another run.
-    let message = ImportMessage {
-        import_id: id,
-        task: Task::Analyse { run },
-    };
+    let message = ImportMessage::new(id, Task::Analyse { run });
     message.send(app, &request.correlation_id).await.map_err(ApiError::Internal)?;
     respond::accepted(&ImportResponse::new(queued, None), &format!("/api/v1/imports/{id}"))
+}
+
+/// What was chosen before, with what is chosen now.
+fn read_as(body: &AnalyseImportRequest, before: ReadAs) -> Result<ReadAs, ApiError> {
+    let delimiter = match body.delimiter.as_deref() {
+        None => before.delimiter,
+        Some("") => None,
+        Some(given) => {
+            let mut chars = given.chars();
+            let only = chars.next().filter(|c| chars.next().is_none() && ReadAs::is_delimiter(*c));
+            let message = "a delimiter is one character: a tab or a sign that is no quotation mark";
+            Some(only.ok_or_else(|| invalid("delimiter", given, "delimiter", message))?)
+        }
+    };
+    Ok(ReadAs {
+        delimiter,
+        encoding: body.encoding.or(before.encoding),
+        header_row: match body.header_row {
+            None => before.header_row,
+            Some(row) => Some(row).filter(|row| *row > 0),
+        },
+    })
 }
 
 fn corrections(given: BTreeMap<String, String>) -> Result<Mapping, ApiError> {

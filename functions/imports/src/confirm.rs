@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use runtime::problem::{conflict, invalid};
 use runtime::{Access, ApiError, App, Request, Response, Route, Var, extract, respond};
 use serde::Deserialize;
-use store::imports::{Import, ImportState};
+use store::imports::{Failure, Import, ImportState};
 use utoipa::ToSchema;
 
 use crate::wire::{AcceptRepairs, ImportResponse};
@@ -37,7 +37,7 @@ pub struct ConfirmImportRequest {
 }
 
 /// Stores the good rows of the dry run as vendors, in the background. `If-Match` with the `ETag` of the report makes sure that it is
-/// the report that was read.
+/// the report that was read. An import that failed as `interrupted` while it stored vendors goes on where it stopped.
 #[utoipa::path(post, path = "/api/v1/imports/{id}/confirm", operation_id = "imports-confirm", tag = "imports", request_body = ConfirmImportRequest,
     params(("id" = String, Path, description = "imp_…"), ("If-Match" = Option<String>, Header, description = "ETag of the import that was read"),
         ("Idempotency-Key" = Option<String>, Header, description = "Repeats within 24 h get the first answer")),
@@ -54,10 +54,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     };
     let store = app.store()?;
     let import = store::imports::get(store, id).await?;
-    let message = ImportMessage {
-        import_id: id,
-        task: Task::Apply,
-    };
+    let message = ImportMessage::new(id, Task::Apply);
     let location = format!("/api/v1/imports/{id}");
     match import.state {
         ImportState::Ready => {}
@@ -68,6 +65,12 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
                 message.send(app, &request.correlation_id).await.map_err(ApiError::Internal)?;
             }
             return respond::accepted(&ImportResponse::new(import, None), &location);
+        }
+        ImportState::Failed if can_go_on(&import) => {
+            let resumed = store::imports::resume(store, &import, app.now()).await?;
+            // If this fails, confirming again after a while sends the message again.
+            message.send(app, &request.correlation_id).await.map_err(ApiError::Internal)?;
+            return respond::accepted(&ImportResponse::new(resumed, None), &location);
         }
         state => {
             return Err(conflict(format!(
@@ -92,6 +95,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         return Err(ApiError::Internal(error));
     }
     respond::accepted(&ImportResponse::new(confirmed, None), &location)
+}
+
+/// Whether an import was given up while it stored vendors: it goes on from its checkpoint, where nothing is stored twice.
+fn can_go_on(import: &Import) -> bool {
+    import.confirmed_at.is_some() && import.failure.as_ref().is_some_and(|failure| failure.code == Failure::INTERRUPTED)
 }
 
 async fn check_mapping(app: &App, import: &Import) -> Result<(), ApiError> {

@@ -23,9 +23,12 @@ pub static ROUTE: Route = Route::new(
 )
 .needing(&[Var::BucketName, Var::ImportQueueUrl])
 .taking(MAX_BYTES)
+.or_rather("a larger file, up to 50 MB, is uploaded by the link that POST /api/v1/imports answers with")
 .idempotent();
 
-const MAX_BYTES: usize = 5_000_000;
+/// Lambda is called with at most 6 MB, in which the body stands in base64, four bytes for three, beside the headers.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_BYTES: usize = 4_500_000;
 
 /// The form, for the documentation.
 #[derive(ToSchema)]
@@ -40,7 +43,7 @@ struct UploadForm {
 
 /// Takes a file of vendors, CSV or XLSX, and begins its dry run in the background. Nothing is stored until the import is confirmed.
 ///
-/// Delimiter (comma, semicolon, tab, bar) and encoding (UTF-8, UTF-16, Windows-1252) are recognised, and so are the headers of SAP,
+/// Delimiter (comma, semicolon, tab, bar, `^`, `~`, colon) and encoding (UTF-8, UTF-16, Windows-1252) are recognised, and so are the headers of SAP,
 /// Zoho, Tally and Oracle. Larger files, up to 50 MB, begin with `POST /api/v1/imports`.
 #[utoipa::path(post, path = "/api/v1/files/import-vendors", operation_id = "imports-create", tag = "imports",
     request_body(content((UploadForm = "multipart/form-data"), (String = "text/csv"), (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))),
@@ -48,7 +51,7 @@ struct UploadForm {
         ("file_name" = Option<String>, Query, description = "Name of a file sent as the body itself"),
         ("mode" = Option<String>, Query, description = "`create_only` (default), `update_existing` or `create_and_update`")),
     responses((status = 202, description = "The dry run is queued; `Location` tells the progress", body = ImportResponse),
-        (status = 413, description = "More than 5 MB"), (status = 415, description = "Neither a form nor a file of a known kind"),
+        (status = 413, description = "More than 4.5 MB: begin with `POST /api/v1/imports`"), (status = 415, description = "Neither a form nor a file of a known kind"),
         (status = 422, description = "An empty file, or a form with other fields")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
@@ -79,10 +82,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         .await
         .map_err(ApiError::Internal)?;
     store::imports::create(app.store()?, &import).await?;
-    let message = ImportMessage {
-        import_id: id,
-        task: Task::Analyse { run },
-    };
+    let message = ImportMessage::new(id, Task::Analyse { run });
     if let Err(error) = message.send(app, &correlation_id).await {
         // Nobody would ever work on it. If the message was taken after all, the worker finds the job over.
         let failure = Failure {

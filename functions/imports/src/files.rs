@@ -1,10 +1,11 @@
-//! The files of an import in the bucket. Those of a dry run bear its name: a run that was replaced spoils nothing.
+//! The files of an import in the bucket. Those of a dry run bear the name of the attempt at it: one that was replaced, or that another
+//! worker was quicker than, spoils nothing.
 
 use domain::ImportId;
 use ulid::Ulid;
 
-/// The content type of the rejected rows.
-pub const CSV: &str = "text/csv; charset=utf-8";
+const CSV: &str = "text/csv; charset=utf-8";
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 /// The content type a file is uploaded with: what it is, its first bytes say.
 pub const UPLOAD: &str = "application/octet-stream";
 
@@ -14,21 +15,31 @@ pub fn source(import: ImportId) -> String {
 }
 
 /// Where the good rows of a dry run lie, a line of JSON each.
-pub fn staged(import: ImportId, run: Ulid) -> String {
-    format!("imports/{import}/{run}/staged.ndjson")
+pub fn staged(import: ImportId, attempt: Ulid) -> String {
+    format!("imports/{import}/{attempt}/staged.ndjson")
 }
 
 /// Where the rejected rows of a dry run lie.
-pub fn rejects(import: ImportId, run: Ulid) -> String {
-    format!("imports/{import}/{run}/rejects.csv")
+pub fn rejects(import: ImportId, attempt: Ulid, extension: &str) -> String {
+    format!("imports/{import}/{attempt}/rejects.{extension}")
 }
 
 /// Where the reasons lie why rows of the batch that begins at `offset` were refused when they were to be stored.
-pub fn late(import: ImportId, run: Ulid, offset: u64) -> String {
-    format!("imports/{import}/{run}/late-{offset}.ndjson")
+pub fn late(import: ImportId, attempt: Ulid, offset: u64) -> String {
+    format!("imports/{import}/{attempt}/late-{offset}.ndjson")
 }
 
 /// Where the rejected rows lie, with those that were refused when they were to be stored.
-pub fn all_rejects(import: ImportId, run: Ulid) -> String {
-    format!("imports/{import}/{run}/all-rejects.csv")
+pub fn all_rejects(import: ImportId, attempt: Ulid, extension: &str) -> String {
+    format!("imports/{import}/{attempt}/all-rejects.{extension}")
+}
+
+/// The end of the name of a file of rejected rows: they come back in a workbook where they came in one.
+pub fn extension(key: &str) -> &'static str {
+    if key.ends_with(".xlsx") { "xlsx" } else { "csv" }
+}
+
+/// The content type of a file of rejected rows.
+pub fn content_type(key: &str) -> &'static str {
+    if extension(key) == "xlsx" { XLSX } else { CSV }
 }

@@ -1,5 +1,6 @@
 //! `POST /api/v1/imports`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::ImportId;
@@ -66,12 +67,14 @@ pub struct UploadResponse {
     url: String,
     /// The `Content-Type` to send.
     content_type: &'static str,
+    /// Every header to send; they are signed. The link stores a file once and never over another.
+    headers: BTreeMap<&'static str, &'static str>,
     /// Until when.
     expires_at: Timestamp,
 }
 
 /// Begins an import of a file of up to 50 MB and 100,000 rows, CSV or XLSX. Upload it with the answer's link, then ask for the dry
-/// run with `analyse`.
+/// run with `analyse`. The link takes one file of exactly the announced size; sent again, it answers 412.
 #[utoipa::path(post, path = "/api/v1/imports", operation_id = "imports-prepare", tag = "imports", request_body = PrepareImportRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats within 24 h get the first answer")),
     responses((status = 201, description = "Upload the file now", body = PreparedResponse)),
@@ -107,6 +110,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         method: "PUT",
         url,
         content_type: files::UPLOAD,
+        headers: BTreeMap::from([("content-type", files::UPLOAD), ("if-none-match", "*")]),
         expires_at: now.saturating_add(SignedDuration::from_hours(1)).unwrap_or(now),
     };
     let import = ImportResponse::new(import, None);

@@ -29,6 +29,11 @@ pub enum Task {
 }
 
 impl ImportMessage {
+    /// A message to be worked on at once.
+    pub const fn new(import_id: ImportId, task: Task) -> Self {
+        Self { import_id, task }
+    }
+
     /// Puts the message into the queue.
     ///
     /// # Errors

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use domain::user::Permission;
 use http::{Method, StatusCode};
-use jiff::ToSpan as _;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use runtime::objects::{self, FetchedBytes};
 use runtime::{Access, ApiError, App, Request, Response, Route, Var, respond};
+use serde::Serialize;
 use store::imports::{FILE_DAYS, ImportState};
+use utoipa::ToSchema;
 
 use crate::files;
 
@@ -25,15 +27,28 @@ pub static ROUTE: Route = Route::new(
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_INLINE_BYTES: u64 = 3_000_000;
 
-const LINK_TTL: Duration = Duration::from_secs(300);
+const LINK_SECS: i64 = 300;
+const LINK_TTL: Duration = Duration::from_secs(LINK_SECS.unsigned_abs());
 
-/// The rejected rows as CSV: the cells as they were, and behind them what is wrong. Corrected, the file can be uploaded as it is.
+/// Where a large file is.
+#[derive(Serialize, ToSchema)]
+struct RejectsLink {
+    /// Where to download it from; it needs no token.
+    url: String,
+    /// Until when.
+    expires_at: Timestamp,
+}
+
+/// The rejected rows as they came, CSV or XLSX: the cells as they were, and behind them what is wrong. Corrected, the file can be uploaded
+/// as it is.
 ///
-/// After the dry run these are the rows that would not be imported; at the end, those that were not.
+/// After the dry run these are the rows that would not be imported; at the end, those that were not. A workbook, and a CSV file of more
+/// than 3 MB, is downloaded by a link: a script in a browser, which cannot follow a redirect to another origin with its token, asks for it
+/// with `Accept: application/json`.
 #[utoipa::path(get, path = "/api/v1/imports/{id}/rejects", operation_id = "imports-rejects", tag = "imports",
     params(("id" = String, Path, description = "imp_…")),
-    responses((status = 200, description = "The file", body = String, content_type = "text/csv"),
-        (status = 303, description = "A large file: download it from `Location` within five minutes"),
+    responses((status = 200, description = "The file, or the link to it", content((String = "text/csv"), (RejectsLink = "application/json"))),
+        (status = 303, description = "A workbook or a large file: download it from `Location` within five minutes; with `Accept: application/json` the link comes as JSON, with status 200"),
         (status = 404, description = "No such import, or no rejected rows (yet)"), (status = 410, description = "The file was deleted after 90 days")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
@@ -55,23 +70,29 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         .created_at
         .checked_add((FILE_DAYS * 24).hours())
         .is_ok_and(|deleted_at| deleted_at <= app.now());
-    let found = if is_deleted {
-        FetchedBytes::Missing
-    } else {
-        objects::get(app, &key, MAX_INLINE_BYTES).await.map_err(ApiError::Internal)?
+    let wants_link = request.header("accept").is_some_and(|accept| accept.contains("application/json"));
+    let found = match (is_deleted, files::extension(&key)) {
+        (true, _) => FetchedBytes::Missing,
+        (false, "csv") if !wants_link => objects::get(app, &key, MAX_INLINE_BYTES).await.map_err(ApiError::Internal)?,
+        // Bytes that are no text go by a link.
+        (false, _) => FetchedBytes::TooLarge,
     };
-    let name = format!("{}-rejects.csv", import.id);
+    let name = format!("{}-rejects.{}", import.id, files::extension(&key));
     match found {
         FetchedBytes::Missing => Err(ApiError::Gone("files of an import are deleted after 90 days")),
         FetchedBytes::TooLarge => {
             let link = objects::download_link(app, &key, &name, LINK_TTL).await.map_err(ApiError::Internal)?;
+            if wants_link {
+                let expires_at = app.now().saturating_add(SignedDuration::from_secs(LINK_SECS)).unwrap_or(app.now());
+                return respond::ok(&RejectsLink { url: link, expires_at });
+            }
             let mut response = respond::no_content();
             *response.status_mut() = StatusCode::SEE_OTHER;
             Ok(respond::with_header(response, "location", &link))
         }
         FetchedBytes::Whole(bytes) => {
             let text = String::from_utf8(bytes).map_err(|error| ApiError::Internal(Box::new(error)))?;
-            let response = respond::new(StatusCode::OK, files::CSV, text);
+            let response = respond::new(StatusCode::OK, files::content_type(&key), text);
             Ok(respond::with_header(
                 response,
                 "content-disposition",

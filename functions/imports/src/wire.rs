@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::import::{Accepted, AppliedCounts, ImportCounts, ImportMode, ImportReport};
+use domain::import::{Accepted, AppliedCounts, ImportCounts, ImportMode, ImportReport, ReadAs};
 use domain::repairs::RepairCode;
 use jiff::Timestamp;
 use runtime::ApiError;
@@ -92,6 +92,9 @@ pub struct ImportResponse {
     summary: ImportSummary,
     /// The sheet of a workbook, where one was chosen.
     sheet: Option<String>,
+    /// How the file is read, where that was chosen.
+    #[serde(skip_serializing_if = "ReadAs::is_open")]
+    read_as: ReadAs,
     /// Which doubtful repairs are made.
     accepted_repairs: Accepted,
     /// What the dry run found, once it is done.
@@ -109,6 +112,8 @@ impl From<Import> for ImportSummary {
             settings: Settings { mode, .. },
             skips_deleted: _,
             run: _,
+            attempt: _,
+            source_etag: _,
             is_staged: _,
             counts,
             rejects_key,
@@ -145,6 +150,7 @@ impl ImportResponse {
     pub(crate) fn new(import: Import, report: Option<ImportReport>) -> Self {
         Self {
             sheet: import.settings.sheet.clone(),
+            read_as: import.settings.read_as,
             accepted_repairs: import.settings.accepted.clone(),
             report,
             summary: import.into(),

@@ -4,7 +4,7 @@ use domain::VendorId;
 use domain::declaration::indian_date;
 use domain::status::{Evidence, StatusEntry};
 use domain::user::Permission;
-use domain::vendor::{MsmeStatus, ParsedVendor, RawVendor};
+use domain::vendor::{MsmeStatus, ParsedVendor, RawVendor, Strictness};
 use domain::vendor_record::Vendor;
 use http::Method;
 use runtime::{Access, ApiError, App, Request, Response, Route, extract, respond};
@@ -29,7 +29,7 @@ pub static ROUTE: Route = Route::new(
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let raw: RawVendor = extract::json(&request)?;
-    let ParsedVendor { profile, claim, warnings } = ParsedVendor::parse(raw)?;
+    let ParsedVendor { profile, claim, warnings } = ParsedVendor::parse_with(raw, Strictness::Strict)?;
     let (caller, now) = (request.caller()?.id(), app.now());
     let status = claim.filter(|claim| *claim != MsmeStatus::Unknown);
     let vendor = Vendor {

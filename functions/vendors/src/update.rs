@@ -1,7 +1,7 @@
 //! `PUT /api/v1/vendors/{id}`.
 
 use domain::user::Permission;
-use domain::vendor::{MsmeStatus, RawVendor, VendorProfile};
+use domain::vendor::{MsmeStatus, ParsedVendor, RawVendor, Strictness};
 use http::Method;
 use runtime::problem::invalid;
 use runtime::{Access, ApiError, App, Request, Response, Route, extract, respond};
@@ -30,7 +30,7 @@ const READ_ONLY: [&str; 5] = ["id", "created_at", "updated_at", "deleted_at", "w
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let mut raw: RawVendor = extract::json_without(&request, &READ_ONLY)?;
     let status = raw.msme_status.take();
-    let (profile, warnings) = VendorProfile::parse(raw)?;
+    let ParsedVendor { profile, warnings, .. } = ParsedVendor::parse_with(raw, Strictness::Strict)?;
     let store = app.store()?;
     let seen = store::vendors::get(store, request.id("id")?).await?;
     if let Some(status) = status.filter(|status| MsmeStatus::parse(status) != Ok(seen.msme_status)) {

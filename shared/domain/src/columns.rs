@@ -333,7 +333,9 @@ impl<'de> Deserialize<'de> for Target {
     }
 }
 
-/// What every header of a file stands for: by header, as [`clean_header`] leaves it.
+/// What every header of a file stands for: by header, as [`clean_header`] leaves it. A header that stands in the file again is called
+/// `City#2`, `City#3` …; any column may be called by its place instead, as `#4` for the fourth, which is the only way for one without a
+/// header.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Mapping {
@@ -370,8 +372,11 @@ pub enum Certainty {
 /// What is thought of one header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeaderFinding {
-    /// The header, as [`clean_header`] leaves it.
+    /// The header as a mapping names it: `City`, `City#2` where it stands there again, `#4` where the fourth column has none.
     pub header: String,
+    /// A stable word for machines where something is odd: `header_repeated`, `header_missing`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub code: String,
     /// Its place in the file, from 0.
     pub position: usize,
     /// How sure this is.
@@ -417,6 +422,29 @@ pub fn clean_header(header: &str) -> String {
     visible.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
 }
 
+/// The headers as a mapping names them, each differently; empty where there is none.
+pub fn header_names<S: AsRef<str>>(headers: &[S]) -> Vec<String> {
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    let mut names = Vec::with_capacity(headers.len());
+    for header in headers {
+        let clean = clean_header(header.as_ref());
+        let mut name = clean.clone();
+        while !clean.is_empty() && !used.insert(name.clone()) {
+            let times = times.entry(clean.clone()).or_insert(1);
+            *times += 1;
+            name = format!("{clean}#{times}");
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// The place a header names, as `#4`, counted from 0.
+fn place(header: &str) -> Option<usize> {
+    header.strip_prefix('#')?.parse::<usize>().ok()?.checked_sub(1)
+}
+
 /// What headers are compared by.
 fn key(header: &str) -> String {
     header
@@ -444,6 +472,7 @@ fn ranked(key: &str) -> Option<(&'static Column, usize)> {
 
 /// Proposes what the headers of a file stand for.
 pub fn recognise<S: AsRef<str>>(headers: &[S]) -> Recognition {
+    let names = header_names(headers);
     let keys: Vec<String> = headers.iter().map(|header| key(header.as_ref())).collect();
     let dialect = dialect(&keys);
     let is_tally = dialect == Dialect::Tally;
@@ -464,9 +493,10 @@ pub fn recognise<S: AsRef<str>>(headers: &[S]) -> Recognition {
     }
     let has_code = best.contains_key("vendor_code");
     let mut found = Vec::with_capacity(headers.len());
-    for (position, (header, key)) in headers.iter().zip(&keys).enumerate() {
+    for (position, (name, key)) in names.into_iter().zip(&keys).enumerate() {
         let mut finding = HeaderFinding {
-            header: clean_header(header.as_ref()),
+            header: name,
+            code: String::new(),
             position,
             certainty: Certainty::Ignored,
             target: Target::Ignore,
@@ -481,7 +511,12 @@ pub fn recognise<S: AsRef<str>>(headers: &[S]) -> Recognition {
             continue;
         }
         match column(key) {
-            _ if key.is_empty() => finding.note = "the header is empty".to_owned(),
+            _ if finding.header.is_empty() => {
+                finding.header = format!("#{}", position + 1);
+                "header_missing".clone_into(&mut finding.code);
+                finding.note = format!("the column has no header: map it as {:?} if it is needed", finding.header);
+            }
+            _ if key.is_empty() => finding.note = "the header has no letter and no digit".to_owned(),
             // As we write them ourselves.
             _ if finding.header.starts_with(ATTRIBUTE) && finding.header.parse::<Target>().is_ok() => {
                 finding.certainty = Certainty::Recognised;
@@ -522,6 +557,13 @@ pub fn recognise<S: AsRef<str>>(headers: &[S]) -> Recognition {
                     let other = surest.map(|position| clean_header(headers[position].as_ref())).unwrap_or_default();
                     finding.certainty = Certainty::Ambiguous;
                     finding.note = format!("{} is taken from {other:?} already", column.name);
+                    if surest.is_some_and(|surest| keys[surest] == *key) {
+                        "header_repeated".clone_into(&mut finding.code);
+                        finding.note = format!(
+                            "{other:?} stands there again: only the first is taken; map this one as {:?}",
+                            finding.header
+                        );
+                    }
                     finding.suggestions.push(column.name.to_owned());
                     finding
                         .suggestions
@@ -532,12 +574,8 @@ pub fn recognise<S: AsRef<str>>(headers: &[S]) -> Recognition {
         found.push(finding);
     }
     let mut mapping = Mapping::default();
-    for finding in found.iter().filter(|finding| !finding.header.is_empty()) {
-        // Of two headers with one name, the one that means something counts: they are mapped together.
-        let target = mapping.columns.entry(finding.header.clone()).or_insert(Target::Ignore);
-        if *target == Target::Ignore {
-            *target = finding.target.clone();
-        }
+    for finding in found.iter().filter(|finding| finding.code != "header_missing") {
+        mapping.columns.insert(finding.header.clone(), finding.target.clone());
     }
     Recognition {
         dialect,
@@ -675,6 +713,11 @@ impl Mapping {
         }
     }
 
+    /// Where the cells of a column go, by its place or its name.
+    pub fn target(&self, position: usize, name: &str) -> Option<&Target> {
+        self.columns.get(&format!("#{}", position + 1)).or_else(|| self.columns.get(name))
+    }
+
     /// Checks the mapping against the headers of a file that must have the [`REQUIRED`] columns.
     ///
     /// # Errors
@@ -688,9 +731,11 @@ impl Mapping {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn plan_with<S: AsRef<str>>(&self, headers: &[S], required: &[&str]) -> Result<Plan, Vec<MappingError>> {
-        let names: Vec<String> = headers.iter().map(|header| clean_header(header.as_ref())).collect();
+        let names = header_names(headers);
+        let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        let is_there = |header: &str| known.contains(header) || place(header).is_some_and(|place| place < names.len());
         let mut errors = Vec::new();
-        for header in self.columns.keys().filter(|header| !names.contains(&clean_header(header))) {
+        for header in self.columns.keys().filter(|header| !is_there(&clean_header(header))) {
             errors.push(MappingError {
                 header: header.clone(),
                 code: "header_not_in_file",
@@ -698,8 +743,8 @@ impl Mapping {
             });
         }
         let mut slots: Vec<Slot> = Vec::new();
-        for (position, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            let target = self.columns.get(name).unwrap_or(&Target::Ignore);
+        for (position, name) in names.iter().enumerate() {
+            let target = self.target(position, name).unwrap_or(&Target::Ignore);
             let columns: Vec<String> = match target {
                 Target::Columns(columns) => columns.iter().map(|column| (*column).to_owned()).collect(),
                 Target::Attribute(attribute) => vec![format!("{ATTRIBUTE}{attribute}")],
@@ -741,7 +786,7 @@ impl Mapping {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let keys: Vec<String> = names.iter().map(|name| key(name)).collect();
+        let keys: Vec<String> = headers.iter().map(|header| key(header.as_ref())).collect();
         // A row may come back without its report.
         let report = keys
             .iter()
@@ -755,7 +800,7 @@ impl Mapping {
             width: names.len(),
             needed: names.len() - report,
             // Mapped by hand, it is something else.
-            group: group.filter(|&at| self.columns.get(&names[at]).is_none_or(|target| *target == Target::Ignore)),
+            group: group.filter(|&at| self.target(at, &names[at]).is_none_or(|target| *target == Target::Ignore)),
         })
     }
 }
@@ -792,12 +837,13 @@ fn in_series_order(slot: &mut Slot) {
 }
 
 impl Plan {
-    /// Whether a row of so many cells can be trusted.
+    /// Whether a row of so many cells can be trusted. One that is shorter than the header can: programs leave out the empty cells at the
+    /// end of a row. Where there are more, one of them is in the wrong column.
     ///
     /// # Errors
     /// When it cannot.
     pub fn check_width(&self, cells: usize) -> Result<(), CellCount> {
-        if (self.needed..=self.width).contains(&cells) {
+        if cells <= self.width {
             Ok(())
         } else {
             Err(CellCount {
@@ -805,6 +851,11 @@ impl Plan {
                 expected: self.width,
             })
         }
+    }
+
+    /// Whether the end of a row is missing, apart from the report of an earlier import.
+    pub const fn is_short(&self, cells: usize) -> bool {
+        cells < self.needed
     }
 
     /// Whether the row is a supplier: of a Tally file, only the ledgers of the group Sundry Creditors are.
@@ -846,6 +897,11 @@ impl Plan {
     /// The cells that make any column: only their flaws matter.
     pub fn uses(&self, cell: usize) -> Option<&str> {
         self.slots.iter().find(|slot| slot.cells.contains(&cell)).map(|slot| slot.column.as_str())
+    }
+
+    /// Whether a cell makes this column.
+    pub fn makes(&self, cell: usize, column: &str) -> bool {
+        self.slots.iter().any(|slot| slot.column == column && slot.cells.contains(&cell))
     }
 
     /// The columns that the file has, attributes included.
@@ -1066,6 +1122,43 @@ mod tests {
     }
 
     #[test]
+    fn headers_that_stand_there_again_and_columns_without_one_are_mapped_by_name_or_place() {
+        let headers = ["Code", "Name", "City", "City", "", "Email", "Email", "City#2"];
+        let found = recognise(&headers);
+        let shown: Vec<_> = found
+            .headers
+            .iter()
+            .map(|it| (it.header.as_str(), it.code.as_str(), it.target.to_string()))
+            .collect();
+        let expected = [
+            ("Code", "", "vendor_code"),
+            ("Name", "", "company_name"),
+            ("City", "", "city"),
+            ("City#2", "header_repeated", "ignore"),
+            ("#5", "header_missing", "ignore"),
+            ("Email", "", "email"),
+            ("Email#2", "", "email"),
+            ("City#2#2", "", "ignore"),
+        ];
+        assert_eq!(shown, expected.map(|(header, code, target)| (header, code, target.to_owned())));
+        assert!(found.mapping.plan(&headers).is_ok(), "the first City is taken");
+
+        let mut mapping = found.mapping;
+        mapping.correct(
+            serde_json::from_str(r##"{"City": "ignore", "City#2": "city", "#5": "attributes.plant", "#1": "ignore", "#8": "vendor_code"}"##).unwrap(),
+        );
+        let plan = mapping.plan(&headers).unwrap();
+        let cells = row(&["c1", "n", "c3", "c4", "p", "a", "b", "v"]);
+        let values: Vec<String> = plan.values(&cells).map(|value| format!("{}={}", value.column, value.text)).collect();
+        assert_eq!(
+            values,
+            ["company_name=n", "city=c4", "attributes.plant=p", "email=a", "email=b", "vendor_code=v"]
+        );
+        mapping.correct(serde_json::from_str(r##"{"#9": "state"}"##).unwrap());
+        assert_eq!(mapping.plan(&headers).unwrap_err()[0].code, "header_not_in_file");
+    }
+
+    #[test]
     fn rejected_rows_come_back_with_or_without_their_report() {
         let headers = [
             "vendor_code",
@@ -1080,7 +1173,7 @@ mod tests {
         assert_eq!(plan.columns().count(), 2);
         assert!(plan.check_width(2).is_ok());
         assert!(plan.check_width(7).is_ok());
-        assert!(plan.check_width(1).is_err());
+        assert!(plan.check_width(1).is_ok() && plan.is_short(1) && !plan.is_short(2));
         assert_eq!(plan.check_width(8).unwrap_err().expected, 7);
     }
 }

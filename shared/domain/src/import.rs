@@ -69,6 +69,64 @@ impl Accepted {
     }
 }
 
+/// How a file is read where somebody chose it; the rest is found out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadAs {
+    /// What stands between the cells of a text: one printable ASCII character that is no letter, no digit and no quotation mark, or a tab.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = ";")]
+    pub delimiter: Option<char>,
+    /// The encoding of a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<TextEncoding>,
+    /// The row of the header, by the number a spreadsheet program shows beside it; among the first 50 rows with something in them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 4)]
+    pub header_row: Option<u32>,
+}
+
+impl ReadAs {
+    /// Whether nothing was chosen.
+    pub fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a character may stand between cells.
+    pub fn is_delimiter(c: char) -> bool {
+        c == '\t' || (c.is_ascii_punctuation() && !matches!(c, '"' | '\''))
+    }
+}
+
+/// The encodings of texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum TextEncoding {
+    /// UTF-8.
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// UTF-16, the lower byte first, as Windows writes it.
+    #[serde(rename = "utf-16le")]
+    Utf16Le,
+    /// UTF-16, the higher byte first.
+    #[serde(rename = "utf-16be")]
+    Utf16Be,
+    /// What Excel writes for "CSV" in India and Western Europe.
+    #[serde(rename = "windows-1252")]
+    Windows1252,
+}
+
+impl TextEncoding {
+    /// Its name in the WHATWG standard.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf-8",
+            Self::Utf16Le => "utf-16le",
+            Self::Utf16Be => "utf-16be",
+            Self::Windows1252 => "windows-1252",
+        }
+    }
+}
+
 /// What is wrong with one cell.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RowError {

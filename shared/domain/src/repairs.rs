@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::columns::Dialect;
+use crate::hash::sha256_hex;
 use crate::identifiers::{EmailAddress, Gstin, MobileError, MobileNumber, Pan, PinCode, Udyam, is_invisible};
-use crate::vendor::text::{rupees_to_paise, yes_or_no};
+use crate::vendor::MAX_CODE_CHARS;
+use crate::vendor::text::{is_no_date, present, rupees_to_paise, with_decimal_point, yes_or_no};
 
 /// A proposal for one cell.
 ///
@@ -45,6 +47,10 @@ pub enum RepairCode {
     Apostrophe,
     /// A whole number was written with `.0`.
     DecimalZero,
+    /// A code of digits that is known with other zeros in front of it: a spreadsheet took them off.
+    CodeZeros,
+    /// A name that serves as a code is longer than codes may be.
+    CodeShortened,
     /// A number was written with thousands separators.
     GroupedDigits,
     /// Excel took `+91-98…` for a subtraction.
@@ -69,6 +75,8 @@ pub enum RepairCode {
     Separators,
     /// An amount was written with words, signs or Indian grouping.
     Amount,
+    /// An amount was written with a comma before its decimals.
+    DecimalComma,
     /// Yes or no was written otherwise.
     YesNo,
     /// A name, `mailto:` or brackets around an address.
@@ -86,6 +94,8 @@ impl RepairCode {
             Self::InvisibleCharacters => "invisible_characters",
             Self::Apostrophe => "apostrophe",
             Self::DecimalZero => "decimal_zero",
+            Self::CodeZeros => "code_zeros",
+            Self::CodeShortened => "code_shortened",
             Self::GroupedDigits => "grouped_digits",
             Self::PhoneSubtraction => "phone_subtraction",
             Self::PhoneSeveral => "phone_several",
@@ -98,6 +108,7 @@ impl RepairCode {
             Self::LookAlike => "look_alike",
             Self::Separators => "separators",
             Self::Amount => "amount",
+            Self::DecimalComma => "decimal_comma",
             Self::YesNo => "yes_no",
             Self::EmailWrapped => "email_wrapped",
             Self::EmailPunctuation => "email_punctuation",
@@ -112,6 +123,8 @@ struct Idea {
     code: RepairCode,
     message: &'static str,
     certain: bool,
+    /// Whether it is of a date that says in which order the others of its column are written. `04/04/2021` is certain and says nothing.
+    tells: bool,
 }
 
 fn idea(to: impl Into<String>, code: RepairCode, certain: bool, message: &'static str) -> Option<Idea> {
@@ -120,7 +133,66 @@ fn idea(to: impl Into<String>, code: RepairCode, certain: bool, message: &'stati
         code,
         message,
         certain,
+        tells: false,
     })
+}
+
+/// What is known of a file as a whole and helps to understand its cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// The system it comes from.
+    pub dialect: Dialect,
+    /// How its column of dates is written.
+    pub dates: DateOrder,
+}
+
+/// How the dates of a column are written, as far as those tell that can be read in one way only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DateOrder {
+    /// None tells.
+    #[default]
+    Untold,
+    /// Day first, as in `25/04/2021`.
+    DayFirst,
+    /// Month first, as in `04/25/2021`.
+    MonthFirst,
+    /// Some this way, some that way.
+    Mixed,
+}
+
+impl DateOrder {
+    /// Takes a cell into account.
+    #[must_use]
+    pub fn with(self, text: &str) -> Self {
+        let told = match cleaned(text).0 {
+            text if text.is_empty() => Self::Untold,
+            text => order_of(&text),
+        };
+        match (self, told) {
+            (known, Self::Untold) => known,
+            (Self::Untold, told) => told,
+            (known, told) if known == told => known,
+            _ => Self::Mixed,
+        }
+    }
+}
+
+/// What a single date tells.
+fn order_of(text: &str) -> DateOrder {
+    match day(text, DateOrder::Untold) {
+        Some(Idea {
+            code: RepairCode::DateDayFirst,
+            certain: true,
+            tells: true,
+            ..
+        }) => DateOrder::DayFirst,
+        Some(Idea {
+            code: RepairCode::DateMonthFirst,
+            certain: true,
+            ..
+        }) => DateOrder::MonthFirst,
+        _ => DateOrder::Untold,
+    }
 }
 
 /// What a cell of `column` should be instead of `text`, if something is wrong with it that can be repaired.
@@ -132,13 +204,21 @@ pub fn propose(column: &str, text: &str) -> Option<Repair> {
 
 /// [`propose`], for a cell of a file that comes from a known system.
 pub fn propose_from(dialect: Dialect, column: &str, text: &str) -> Option<Repair> {
+    let dates = DateOrder::Untold;
+    propose_in(Context { dialect, dates }, column, text)
+}
+
+/// [`propose`], for a cell of a file of which more is known.
+pub fn propose_in(context: Context, column: &str, text: &str) -> Option<Repair> {
     // No cell of these columns that can be repaired is longer; addresses may be, and need only cleaning.
     if text.len() > 4_000 {
         return None;
     }
     let (clean, cleaned) = cleaned(text);
-    let found = if clean.is_empty() { None } else { in_column(dialect, column, &clean) };
-    let Idea { to, code, message, certain } = found.or(cleaned)?;
+    let found = if clean.is_empty() { None } else { in_column(context, column, &clean) };
+    let Idea {
+        to, code, message, certain, ..
+    } = found.or(cleaned)?;
     (to != text.trim()).then(|| Repair {
         from: text.to_owned(),
         to,
@@ -177,19 +257,20 @@ fn cleaned(text: &str) -> (String, Option<Idea>) {
     (line, found)
 }
 
-fn in_column(dialect: Dialect, column: &str, text: &str) -> Option<Idea> {
+fn in_column(context: Context, column: &str, text: &str) -> Option<Idea> {
     match column {
-        "vendor_code" => whole_number(text, false, "a number with `.0`; zeros that stood before it cannot be known"),
+        "vendor_code" => whole_number(text, false, "a number with `.0`; zeros that stood before it cannot be known")
+            .or_else(|| short_code(text, context.dialect == Dialect::Tally)),
         "phone_number" => phone(text),
         "pin_code" => pin(text),
         "gst_number" => gstins(text),
         "pan_number" => pan(text),
         "udyam_number" => udyam(text),
-        "udyam_registration_date" => day(text),
+        "udyam_registration_date" => day(text, context.dates),
         "annual_turnover" => amount(text),
         "year_established" => whole_number(text, true, "a year written with `.0`"),
         "email" => email(text),
-        "state" if dialect == Dialect::Sap => sap_region(text),
+        "state" if context.dialect == Dialect::Sap => sap_region(text),
         "nda" | "sqa" | "four_m" | "code_of_conduct" | "compliance_agreement" | "self_declaration" => flag(text),
         _ => None,
     }
@@ -206,6 +287,41 @@ fn whole_number(text: &str, certain: bool, message: &'static str) -> Option<Idea
     (all_digits(whole) && is_zero)
         .then(|| idea(whole, RepairCode::DecimalZero, certain, message))
         .flatten()
+}
+
+/// A code of digits as a spreadsheet leaves it: without the zeros in front. None if it is no such code.
+pub fn without_zeros(code: &str) -> Option<&str> {
+    let rest = code.trim_start_matches('0');
+    (all_digits(code) && !rest.is_empty()).then_some(rest)
+}
+
+/// That a code of digits is known with other zeros in front.
+pub fn code_zeros(from: &str, known: &str) -> Repair {
+    Repair {
+        from: from.to_owned(),
+        to: known.to_owned(),
+        code: RepairCode::CodeZeros,
+        message: "this code is known with other zeros in front of it: spreadsheets take them off".to_owned(),
+        certain: false,
+    }
+}
+
+/// Tally knows its ledgers by name, and names are longer than codes may be. The same name gives the same code in every file, whatever
+/// its case.
+fn short_code(text: &str, is_name: bool) -> Option<Idea> {
+    const DIGEST_CHARS: usize = 8;
+    let line = present(text)?;
+    if line.chars().count() <= MAX_CODE_CHARS {
+        return None;
+    }
+    let begin: String = line.chars().take(MAX_CODE_CHARS - DIGEST_CHARS - 1).collect();
+    let digest = sha256_hex(line.to_uppercase().as_bytes());
+    idea(
+        format!("{}-{}", begin.trim_end(), digest[..DIGEST_CHARS].to_uppercase()),
+        RepairCode::CodeShortened,
+        is_name,
+        "the name is too long for a code: its beginning and a check of the whole name stand for it",
+    )
 }
 
 fn pin(text: &str) -> Option<Idea> {
@@ -421,10 +537,21 @@ fn amount(text: &str) -> Option<Idea> {
     }
     // People also write the unit's plural with a full stop, or `only` behind it.
     let shorter = text.trim_end_matches(" only").trim_end_matches(" Only").trim_end_matches('.');
-    let paise = rupees_to_paise(text).or_else(|| rupees_to_paise(shorter))?;
-    let (rupees, rest) = (paise / 100, paise % 100);
-    let to = if rest == 0 { rupees.to_string() } else { format!("{rupees}.{rest:02}") };
-    idea(to, RepairCode::Amount, true, "an amount in words, with signs or grouped digits")
+    let plainly = |paise: i64| match (paise / 100, paise % 100) {
+        (rupees, 0) => rupees.to_string(),
+        (rupees, rest) => format!("{rupees}.{rest:02}"),
+    };
+    if let Some(paise) = rupees_to_paise(text).or_else(|| rupees_to_paise(shorter)) {
+        return idea(
+            plainly(paise),
+            RepairCode::Amount,
+            true,
+            "an amount in words, with signs or grouped digits",
+        );
+    }
+    let paise = with_decimal_point(shorter).and_then(|text| rupees_to_paise(&text))?;
+    let message = "an amount with a comma before its decimals, or points between its thousands, as on the continent";
+    idea(plainly(paise), RepairCode::DecimalComma, false, message)
 }
 
 fn flag(text: &str) -> Option<Idea> {
@@ -476,14 +603,14 @@ fn unwrapped(text: &str) -> String {
 }
 
 /// A day in any of the forms spreadsheets and people write.
-fn day(text: &str) -> Option<Idea> {
-    if text.parse::<Date>().is_ok() && text.len() == 10 {
+fn day(text: &str, order: DateOrder) -> Option<Idea> {
+    if is_no_date(text) || (text.parse::<Date>().is_ok() && text.len() == 10) {
         return None;
     }
     if let Some((first, rest)) = text.split_once([' ', 'T'])
         && rest.contains(':')
     {
-        let inner = day(first);
+        let inner = day(first, order);
         let date = first.parse::<Date>().ok().filter(|_| first.len() == 10);
         return match (inner, date) {
             (Some(found), _) => Some(found),
@@ -505,6 +632,11 @@ fn day(text: &str) -> Option<Idea> {
             true,
             "Excel's count of days instead of the date",
         );
+    }
+    // As SAP stores it.
+    if text.len() == 8 && all_digits(text) {
+        let found = civil(year(&text[..4])?, number(&text[4..6])?, number(&text[6..])?)?;
+        return idea(found.to_string(), RepairCode::Separators, true, "a date without separators");
     }
     let parts: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
     let [first, second, third] = parts[..] else {
@@ -535,15 +667,29 @@ fn day(text: &str) -> Option<Idea> {
     }
     let year = year(third)?;
     let (a, b) = (number(first)?, number(second)?);
+    // Nobody who puts the month first puts points between.
+    let has_points = text.bytes().filter(|byte| *byte == b'.').count() == 2;
     match (civil(year, b, a), civil(year, a, b)) {
-        (Some(found), None) => idea(found.to_string(), RepairCode::DateDayFirst, true, "a date written day first"),
+        (Some(found), None) => day_first(found, true, true),
         (None, Some(found)) => idea(found.to_string(), RepairCode::DateMonthFirst, true, "a date written month first"),
-        (Some(found), Some(other)) => {
-            let message = "a date written day first, as in India; some programs would mean the month by the first number";
-            idea(found.to_string(), RepairCode::DateDayFirst, found == other, message)
+        (Some(found), Some(other)) if found == other || has_points => day_first(found, true, false),
+        (Some(_), Some(other)) if order == DateOrder::MonthFirst => {
+            let message = "a date that others of the column say is written month first; in India the day comes first";
+            idea(other.to_string(), RepairCode::DateMonthFirst, false, message)
         }
+        (Some(found), Some(_)) => day_first(found, order == DateOrder::DayFirst, false),
         (None, None) => None,
     }
+}
+
+fn day_first(found: Date, certain: bool, tells: bool) -> Option<Idea> {
+    let message = if certain {
+        "a date written day first"
+    } else {
+        "a date written day first, as in India; some programs would mean the month by the first number"
+    };
+    let idea = idea(found.to_string(), RepairCode::DateDayFirst, certain, message)?;
+    Some(Idea { tells, ..idea })
 }
 
 fn number(text: &str) -> Option<i8> {
@@ -700,6 +846,10 @@ mod tests {
         check(date, "25/04/2021", Some(("2021-04-25", DateDayFirst, true)));
         check(date, "05/04/2021", Some(("2021-04-05", DateDayFirst, false)));
         check(date, "04/04/2021", Some(("2021-04-04", DateDayFirst, true)));
+        check(date, "05.04.2021", Some(("2021-04-05", DateDayFirst, true)));
+        check(date, "20210405", Some(("2021-04-05", Separators, true)));
+        check(date, "00.00.0000", None);
+        check(date, "00000000", None);
         check(date, "04/25/2021", Some(("2021-04-25", DateMonthFirst, true)));
         check(date, "25-04-21", Some(("2021-04-25", DateDayFirst, true)));
         check(date, "25.4.2021", Some(("2021-04-25", DateDayFirst, true)));
@@ -714,6 +864,50 @@ mod tests {
         for unknown in ["31/02/2021", "2021", "04-2021", "soon", "99999", "32/13/2021", "1/2/3", "////", "12:30"] {
             check(date, unknown, None);
         }
+    }
+
+    #[test]
+    fn the_dates_of_a_column_tell_how_the_others_are_written() {
+        use RepairCode::{DateDayFirst, DateMonthFirst};
+        let order = |texts: &[&str]| texts.iter().fold(DateOrder::Untold, |order, text| order.with(text));
+        for (texts, expected) in [
+            (&["05/04/2021", "04/04/2021", "soon", "", "2021-04-25"][..], DateOrder::Untold),
+            (&["05/04/2021", "25/04/2021"], DateOrder::DayFirst),
+            (&["05/04/2021", "04/25/2021"], DateOrder::MonthFirst),
+            (&["25/04/2021", "04/25/2021"], DateOrder::Mixed),
+            (&["'25/04/2021"], DateOrder::DayFirst),
+            (&["05.04.2021", "04/25/2021"], DateOrder::MonthFirst),
+        ] {
+            assert_eq!(order(texts), expected, "{texts:?}");
+        }
+        let check = |dates: DateOrder, text: &str, expected: (&str, RepairCode, bool)| {
+            let dialect = Dialect::Other;
+            let found = propose_in(Context { dialect, dates }, "udyam_registration_date", text).unwrap();
+            assert_eq!((found.to.as_str(), found.code, found.certain), expected, "{dates:?} {text}");
+        };
+        check(DateOrder::MonthFirst, "05/04/2021", ("2021-05-04", DateMonthFirst, false));
+        check(DateOrder::DayFirst, "05/04/2021", ("2021-04-05", DateDayFirst, true));
+        check(DateOrder::Mixed, "05/04/2021", ("2021-04-05", DateDayFirst, false));
+        check(DateOrder::MonthFirst, "05.04.2021", ("2021-04-05", DateDayFirst, true));
+        check(DateOrder::MonthFirst, "25/04/2021", ("2021-04-25", DateDayFirst, true));
+    }
+
+    #[test]
+    fn a_name_too_long_for_a_code_gets_a_short_one_that_is_always_the_same() {
+        let name = "Kaveri Precision Castings and Forgings Private Limited";
+        let short = propose_from(Dialect::Tally, "vendor_code", name).unwrap();
+        assert_eq!((short.code, short.certain), (RepairCode::CodeShortened, true));
+        assert!(
+            short.to.starts_with("Kaveri Precision Castings and F-") && short.to.len() == 40,
+            "{}",
+            short.to
+        );
+        let again = propose_from(Dialect::Tally, "vendor_code", &name.to_uppercase().replace(' ', "  ")).unwrap();
+        assert_eq!(again.to.to_uppercase(), short.to.to_uppercase());
+        let other = propose_from(Dialect::Tally, "vendor_code", &format!("{name}.")).unwrap();
+        assert_ne!(other.to, short.to);
+        assert!(!propose("vendor_code", name).unwrap().certain, "a code of its own may be mistyped");
+        assert_eq!(propose("vendor_code", &short.to), None);
     }
 
     #[test]
@@ -736,6 +930,12 @@ mod tests {
         check("annual_turnover", "₹ 1,234.50", Some(("1234.50", Amount, true)));
         check("annual_turnover", "5 lakhs only", Some(("500000", Amount, true)));
         check("annual_turnover", "123456.00", None);
+        use RepairCode::DecimalComma;
+        check("annual_turnover", "1250000,50", Some(("1250000.50", DecimalComma, false)));
+        check("annual_turnover", "12,5 Cr", Some(("125000000", DecimalComma, false)));
+        check("annual_turnover", "1.250.000,50", Some(("1250000.50", DecimalComma, false)));
+        check("annual_turnover", "1,25,00", None);
+        check("annual_turnover", "12,50,000", Some(("1250000", Amount, true)));
         check("annual_turnover", "1.25E+08", None);
         check("annual_turnover", "about 3 Cr", None);
     }

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use domain::columns::{COLUMNS, column_for};
-use domain::vendor::{MsmeStatus, MsmeStatusError, ParsedVendor, RawVendor, VendorProfile};
+use domain::vendor::{FieldError, MsmeStatus, MsmeStatusError, ParsedVendor, RawVendor, Strictness, VendorProfile};
 
 #[test]
 fn personal_values_are_masked_in_logs() {
@@ -245,6 +245,91 @@ fn a_newer_row_overlays_what_it_says_and_leaves_consents_alone() {
         (profile.company_name, profile.annual_turnover_paise),
         (old.company_name, Some(20_000_000))
     );
+}
+
+#[test]
+fn what_stands_for_nothing_takes_the_place_of_nothing() {
+    let (old, _) = VendorProfile::parse(raw_vendor()).unwrap();
+    let newer = RawVendor {
+        pan_number: Some("PANNOTAVBL".into()),
+        udyam_number: Some("MH26A0012345".into()),
+        gst_numbers: vec!["URP".into()],
+        phone_numbers: vec!["022-66667777 / 2666 7777".into(), "+44 20 7946 0000".into()],
+        udyam_registration_date: Some("00.00.0000".into()),
+        ..RawVendor::default()
+    };
+    let (newer, warnings) = newer.without_placeholders();
+    let fields: Vec<_> = warnings.iter().map(|warning| (warning.field, warning.code)).collect();
+    let all = ["pan_number", "udyam_number", "udyam_registration_date", "gst_number", "phone_number"];
+    assert_eq!(fields, all.map(|field| (field, "placeholder_ignored")));
+    assert_eq!(VendorProfile::parse(RawVendor::from(&old).overlaid_by(newer)).unwrap().0, old);
+
+    let real = RawVendor {
+        phone_numbers: vec!["9876500001".into(), "022-66667777".into()],
+        ..RawVendor::default()
+    };
+    assert!(real.clone().without_placeholders() == (real, vec![]), "a real number among them is one");
+}
+
+#[test]
+fn a_wrong_value_beside_right_ones_is_a_warning_in_a_file_and_an_error_in_a_request() {
+    let with = |phones: &str, emails: &str| RawVendor {
+        phone_numbers: vec![phones.into()],
+        emails: vec![emails.into()],
+        gst_numbers: vec![],
+        pan_number: None,
+        ..raw_vendor()
+    };
+    for (phones, emails, lenient, strict) in [
+        ("9876500001; 022-66667777", "a@x.example", Ok("phone_dropped"), "phone_not_mobile"),
+        ("022-66667777", "a@x.example", Ok("phone_dropped"), "phone_not_mobile"),
+        ("+44 20 7946 0000", "a@x.example", Ok("phone_dropped"), "phone_foreign_country"),
+        ("2666 7777", "", Ok("phone_dropped"), "phone_length"),
+        ("987650000", "", Err("phone_length"), "phone_length"),
+        ("9.87654E+09", "", Err("phone_scientific_notation"), "phone_scientific_notation"),
+        ("", "a@x.example; bad", Ok("email_dropped"), "email_shape"),
+    ] {
+        let codes = |errors: Vec<FieldError>| errors.into_iter().map(|error| error.code).collect::<Vec<_>>();
+        match (ParsedVendor::parse(with(phones, emails)), lenient) {
+            (Ok(parsed), Ok(code)) => assert!(parsed.warnings.iter().any(|warning| warning.code == code), "{phones} {emails}"),
+            (Err(errors), Err(code)) => assert_eq!(codes(errors), [code], "{phones} {emails}"),
+            (found, _) => panic!("{phones} {emails}: {found:?}"),
+        }
+        let errors = codes(ParsedVendor::parse_with(with(phones, emails), Strictness::Strict).unwrap_err());
+        assert!(
+            errors[0] == strict || (strict == "email_shape" && errors[0].starts_with("email")),
+            "{errors:?}"
+        );
+    }
+}
+
+#[test]
+fn a_status_that_is_none_is_kept_in_its_own_words_and_breaks_no_limit() {
+    let with = |status: &str, attributes: &[(&str, &str)]| RawVendor {
+        msme_status: Some(status.into()),
+        attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        ..raw_vendor()
+    };
+    for word in ["Yes", "No", "Y", "N", "Registered", "1", "0", "1.0", "TRUE"] {
+        let parsed = ParsedVendor::parse(with(word, &[])).unwrap();
+        assert_eq!((parsed.claim, parsed.warnings[0].code), (None, "msme_status_ambiguous"), "{word}");
+        assert_eq!(parsed.profile.attributes["msme_status_claimed"], word);
+    }
+    let own = ParsedVendor::parse(with("Yes", &[("msme_status_claimed", "mine")])).unwrap();
+    assert_eq!(own.profile.attributes["msme_status_claimed"], "mine");
+    let names: Vec<String> = (0..40).map(|n| format!("f{n}")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    let full = ParsedVendor::parse(with("Yes", &many)).unwrap();
+    assert!(full.warnings.iter().any(|warning| warning.code == "msme_status_not_kept"));
+    // Typed again, it is accepted again.
+    assert!(VendorProfile::parse(RawVendor::from(&full.profile)).is_ok());
+    let older = RawVendor::from(&ParsedVendor::parse(with("Yes", &[])).unwrap().profile);
+    let newer = RawVendor {
+        msme_status: Some("No".into()),
+        ..RawVendor::default()
+    };
+    let merged = ParsedVendor::parse(older.overlaid_by(newer)).unwrap();
+    assert_eq!(merged.profile.attributes["msme_status_claimed"], "No");
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub struct Route {
     pub idempotent: bool,
     /// The most bytes of a body.
     pub max_body: usize,
+    /// What to do instead with a larger body.
+    pub instead: Option<&'static str>,
     /// Settings beyond those every route of its access needs.
     pub needs: &'static [Var],
     /// The handler.
@@ -75,6 +77,7 @@ impl Route {
             access,
             idempotent: false,
             max_body: MAX_JSON,
+            instead: None,
             needs: &[],
             handler,
         }
@@ -98,6 +101,13 @@ impl Route {
     #[must_use]
     pub const fn taking(mut self, max_body: usize) -> Self {
         self.max_body = max_body;
+        self
+    }
+
+    /// The same route, which tells whose body is too large what to do instead.
+    #[must_use]
+    pub const fn or_rather(mut self, instead: &'static str) -> Self {
+        self.instead = Some(instead);
         self
     }
 
@@ -236,7 +246,7 @@ type LimitHeaders = Option<(String, String, String)>;
 
 async fn answer(app: &App, route: &Route, request: &mut Request, limits: &mut LimitHeaders) -> Result<Response, ApiError> {
     if request.body.len() > route.max_body {
-        return Err(ApiError::TooLarge(route.max_body));
+        return Err(ApiError::TooLarge(route.max_body, route.instead));
     }
     match route.access {
         Access::Public if route.needs.contains(&Var::TableName) => {

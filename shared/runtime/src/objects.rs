@@ -87,17 +87,62 @@ pub enum Fetched {
     TooLarge,
 }
 
+/// What became of fetching a file whose content must stay the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchedSame {
+    /// It is on the disk.
+    Whole {
+        /// What the bucket calls this content.
+        etag: String,
+    },
+    /// There is no such file.
+    Missing,
+    /// It has more bytes than allowed; what is on the disk is a part of it.
+    TooLarge,
+    /// It has another content by now.
+    Replaced,
+}
+
 /// Fetches a file to the disk, a piece at a time, up to `max_bytes`.
 ///
 /// # Errors
 /// When the bucket cannot be read or the disk cannot be written.
 pub async fn get_file(app: &App, key: &str, path: &Path, max_bytes: u64) -> Result<Fetched, RecordError> {
     let bucket = app.config().get(Var::BucketName)?;
-    let mut body = match app.s3().get_object().bucket(bucket).key(key).send().await {
-        Ok(output) => output.body,
-        Err(error) if is_missing(&error) => return Ok(Fetched::Missing),
+    match app.s3().get_object().bucket(bucket).key(key).send().await {
+        Ok(output) => to_disk(output.body, path, max_bytes).await,
+        Err(error) if is_missing(&error) => Ok(Fetched::Missing),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// [`get_file`], for a file that is read more than once: given the `etag` of the first time, it is fetched only if its content is still
+/// the same.
+///
+/// # Errors
+/// As [`get_file`].
+pub async fn get_same_file(app: &App, key: &str, path: &Path, max_bytes: u64, etag: Option<&str>) -> Result<FetchedSame, RecordError> {
+    let bucket = app.config().get(Var::BucketName)?;
+    let get = app.s3().get_object().bucket(bucket).key(key).set_if_match(etag.map(str::to_owned));
+    let output = match get.send().await {
+        Ok(output) => output,
+        Err(error) if is_missing(&error) => return Ok(FetchedSame::Missing),
+        Err(error) if error.raw_response().is_some_and(|response| response.status().as_u16() == 412) => return Ok(FetchedSame::Replaced),
         Err(error) => return Err(error.into()),
     };
+    let found = output.e_tag.unwrap_or_default();
+    // A store that does not know the condition answers with what it has.
+    if etag.is_some_and(|etag| etag != found) {
+        return Ok(FetchedSame::Replaced);
+    }
+    Ok(match to_disk(output.body, path, max_bytes).await? {
+        Fetched::Whole(_) => FetchedSame::Whole { etag: found },
+        Fetched::Missing => FetchedSame::Missing,
+        Fetched::TooLarge => FetchedSame::TooLarge,
+    })
+}
+
+async fn to_disk(mut body: ByteStream, path: &Path, max_bytes: u64) -> Result<Fetched, RecordError> {
     let mut file = tokio::fs::File::create(path).await?;
     let mut bytes = 0_u64;
     while let Some(piece) = body.try_next().await? {
@@ -272,7 +317,9 @@ pub async fn download_link(app: &App, key: &str, file_name: &str, good_for: Dura
     Ok(request.presigned(PresigningConfig::expires_in(good_for)?).await?.uri().to_owned())
 }
 
-/// A link that takes one file by PUT, for a while.
+/// A link that takes one file by PUT, for a while, and only where there is none yet: whoever has the link cannot replace what was
+/// checked. The client sends `If-None-Match: *`, which is signed.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
 ///
 /// # Errors
 /// When it cannot be signed.
@@ -284,6 +331,7 @@ pub async fn upload_link(app: &App, key: &str, content_type: &str, bytes: u64, g
         .bucket(app.config().get(Var::BucketName)?)
         .key(key)
         .content_type(content_type)
-        .content_length(i64::try_from(bytes)?);
+        .content_length(i64::try_from(bytes)?)
+        .if_none_match("*");
     Ok(request.presigned(PresigningConfig::expires_in(good_for)?).await?.uri().to_owned())
 }

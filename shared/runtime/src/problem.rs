@@ -34,8 +34,8 @@ pub enum ApiError {
     Gone(&'static str),
     /// 412: the resource changed since it was read.
     PreconditionFailed,
-    /// 413: more bytes than the route takes.
-    TooLarge(usize),
+    /// 413: more bytes than the route takes, and what to do instead.
+    TooLarge(usize, Option<&'static str>),
     /// 415: another content type than the route reads.
     UnsupportedMediaType(&'static str),
     /// 422: readable, but wrong in these fields.
@@ -103,7 +103,7 @@ impl ApiError {
             ApiError::Conflict(_) => StatusCode::CONFLICT,
             ApiError::Gone(_) => StatusCode::GONE,
             ApiError::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::TooLarge(..) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             ApiError::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -121,7 +121,7 @@ impl ApiError {
             ApiError::Conflict(_) => "conflict",
             ApiError::Gone(_) => "gone",
             ApiError::PreconditionFailed => "precondition-failed",
-            ApiError::TooLarge(_) => "too-large",
+            ApiError::TooLarge(..) => "too-large",
             ApiError::UnsupportedMediaType(_) => "unsupported-media-type",
             ApiError::Invalid(_) => "invalid",
             ApiError::TooManyRequests(_) => "too-many-requests",
@@ -140,7 +140,8 @@ impl ApiError {
             ApiError::PreconditionFailed => {
                 "the resource changed since it was read: read it again, then repeat the change with the new ETag".to_owned()
             }
-            ApiError::TooLarge(most) => format!("the body may have at most {most} bytes"),
+            ApiError::TooLarge(most, None) => format!("the body may have at most {most} bytes"),
+            ApiError::TooLarge(most, Some(instead)) => format!("the body may have at most {most} bytes: {instead}"),
             ApiError::UnsupportedMediaType(wanted) => format!("send the body as {wanted}"),
             ApiError::Invalid(errors) => match errors.as_slice() {
                 [one] => format!("{}: {}", one.field, one.message),

@@ -3,9 +3,13 @@
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::text::Text;
-use crate::{Flaw, Limits, Row, SheetError, formula};
+use crate::{Doubt, Flaw, Limits, Row, SheetError, formula};
 
-pub(crate) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// The commoner ones first.
+pub(crate) const DELIMITERS: [u8; 7] = [b',', b';', b'\t', b'|', b'^', b'~', b':'];
+
+/// What MS-DOS puts at the end of a text.
+const END_OF_TEXT: u8 = 0x1a;
 
 /// The records of a text, numbered as a spreadsheet numbers rows.
 ///
@@ -13,6 +17,7 @@ pub(crate) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// the empty lines it skips.
 pub(crate) struct Records<T> {
     text: T,
+    delimiter: u8,
     core: Reader,
     limits: Limits,
     out: Vec<u8>,
@@ -26,6 +31,7 @@ impl<T: Text> Records<T> {
     pub(crate) fn new(text: T, delimiter: u8, limits: Limits) -> Self {
         Self {
             text,
+            delimiter,
             core: ReaderBuilder::new().delimiter(delimiter).build(),
             limits,
             out: vec![0; 4096],
@@ -35,15 +41,28 @@ impl<T: Text> Records<T> {
         }
     }
 
+    /// The same records, in which a quotation mark is a character like any other, or not.
+    pub(crate) fn with_quotes(mut self, are_quotes: bool) -> Self {
+        self.core = ReaderBuilder::new().delimiter(self.delimiter).quoting(are_quotes).build();
+        self
+    }
+
     /// The next record with anything in it.
     pub(crate) fn next(&mut self) -> Result<Option<Row>, SheetError> {
         loop {
             self.skip_empty_lines()?;
-            let Some((len, cells)) = self.record()? else {
+            let Some((len, cells, is_open)) = self.record()? else {
                 return Ok(None);
             };
-            if self.out[..len].iter().any(|byte| !byte.is_ascii_whitespace()) {
-                return self.row(cells).map(Some);
+            if self.out[..len].iter().any(|byte| !byte.is_ascii_whitespace() && *byte != END_OF_TEXT) {
+                let mut row = self.row(cells)?;
+                if is_open {
+                    let lines = self.out[..len].trim_ascii_end().iter().filter(|byte| **byte == b'\n').count() + 1;
+                    row.doubt = Some(Doubt::OpenQuote {
+                        lines: u32::try_from(lines).unwrap_or(u32::MAX),
+                    });
+                }
+                return Ok(Some(row));
             }
         }
     }
@@ -63,12 +82,17 @@ impl<T: Text> Records<T> {
         }
     }
 
-    /// Reads one record into the buffers; the bytes and the cells it has.
-    fn record(&mut self) -> Result<Option<(usize, usize)>, SheetError> {
+    /// Reads one record into the buffers; the bytes and the cells it has, and whether it ends within quotation marks.
+    fn record(&mut self) -> Result<Option<(usize, usize, bool)>, SheetError> {
         let (mut len, mut cells) = (0, 0);
+        let (mut is_begun, mut is_open) = (false, false);
         let row = self.number.saturating_add(1);
         loop {
             let input = self.text.fill()?;
+            if input.is_empty() {
+                is_open = is_begun && is_within_quotes(&self.core);
+            }
+            is_begun = true;
             let (result, read, written, ended) = self.core.read_record(input, &mut self.out[len..], &mut self.ends[cells..]);
             self.after_return = read > 0 && input[read - 1] == b'\r';
             self.text.consume(read);
@@ -98,7 +122,7 @@ impl<T: Text> Records<T> {
                             limit: self.limits.columns,
                         });
                     }
-                    return Ok(Some((len, cells)));
+                    return Ok(Some((len, cells, is_open)));
                 }
                 ReadRecordResult::End => return Ok(None),
             }
@@ -106,16 +130,14 @@ impl<T: Text> Records<T> {
     }
 
     fn row(&self, count: usize) -> Result<Row, SheetError> {
-        let mut row = Row {
-            number: self.number,
-            cells: Vec::with_capacity(count),
-            flaws: Vec::new(),
-        };
+        let mut row = Row::new(self.number);
+        row.cells.reserve(count);
         let mut start = 0;
         for (index, &end) in self.ends[..count].iter().enumerate() {
             // Delimiters are ASCII, so that no character is cut.
             let text = std::str::from_utf8(&self.out[start..end]).map_err(|_| SheetError::NotText)?;
             start = end;
+            let text = text.strip_suffix(char::from(END_OF_TEXT)).filter(|_| index + 1 == count).unwrap_or(text);
             if text.len() > self.limits.cell_chars && text.chars().count() > self.limits.cell_chars {
                 return Err(SheetError::CellTooLong {
                     row: row.number,
@@ -131,6 +153,8 @@ impl<T: Text> Records<T> {
                         row.flaw(index, Flaw::Formula);
                     } else if crate::is_error_value(text) {
                         row.flaw(index, Flaw::ErrorValue);
+                    } else if text.contains(char::REPLACEMENT_CHARACTER) {
+                        row.flaw(index, Flaw::Undecodable);
                     }
                     text
                 }
@@ -138,6 +162,49 @@ impl<T: Text> Records<T> {
             row.cells.push(text.to_owned());
         }
         Ok(row)
+    }
+}
+
+/// Whether a record ends in the middle of a quoted cell: then a line break would not end it.
+fn is_within_quotes(core: &Reader) -> bool {
+    let mut probe = core.clone();
+    let (result, ..) = probe.read_record(b"\n", &mut [0; 8], &mut [0; 8]);
+    result == ReadRecordResult::InputEmpty
+}
+
+/// Whether quotation marks enclose cells. Where tabs or bars stand between cells nobody needs them, and what is written there is an
+/// inch sign as often: they do not where that leaves a cell open, or makes one of rows.
+pub(crate) fn is_quoted<T: Text>(delimiter: u8, records: &mut Records<T>) -> bool {
+    if !matches!(delimiter, b'\t' | b'|' | b'^' | b'~') {
+        return true;
+    }
+    let mut widest = 0;
+    loop {
+        match records.next() {
+            Ok(Some(row)) => {
+                widest = widest.max(row.cells.len());
+                let swallows = |(at, cell): (usize, &String)| swallows_rows(cell, at, char::from(delimiter), widest);
+                if row.doubt.is_some() || row.cells.iter().enumerate().any(swallows) {
+                    return false;
+                }
+            }
+            Err(SheetError::RowTooLong { .. } | SheetError::CellTooLong { .. }) => return false,
+            Ok(None) | Err(_) => return true,
+        }
+    }
+}
+
+/// Whether a cell over several lines looks like rows that two stray quotation marks made one cell of: a line in it has as many
+/// delimiters as the header, or its first and last lines have those that rows have behind and before this cell.
+pub(crate) fn swallows_rows(cell: &str, at: usize, delimiter: char, width: usize) -> bool {
+    // In a narrow table an address has as many commas by itself.
+    if width < 4 || !cell.contains('\n') {
+        return false;
+    }
+    let counts: Vec<usize> = cell.lines().map(|line| line.matches(delimiter).count()).collect();
+    match counts.as_slice() {
+        [first, inner @ .., last] => inner.iter().any(|count| *count == width - 1) || (*first + at == width - 1 && *last == at),
+        _ => false,
     }
 }
 
@@ -163,7 +230,9 @@ pub(crate) fn delimiter(sample: &[u8], limits: Limits, knows: &dyn Fn(&str) -> b
     let mut best = (score(DELIMITERS[0]), DELIMITERS[0]);
     for delimiter in &DELIMITERS[1..] {
         let score = score(*delimiter);
-        if score > best.0 {
+        // Times of day and addresses of the web have colons: only known headers tell that they separate cells.
+        let may_separate = *delimiter != b':' || score.0 >= 2;
+        if may_separate && score > best.0 {
             best = (score, *delimiter);
         }
     }

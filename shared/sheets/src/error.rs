@@ -15,6 +15,23 @@ pub enum SheetError {
     /// Neither text in an encoding we know nor a workbook.
     #[error("the file is neither a workbook (.xlsx) nor text: save it as XLSX or as CSV (UTF-8) and upload that")]
     NotText,
+    /// A page for a browser under the name of a workbook, as many programs "export to Excel".
+    #[error("the file is a web page or XML under another name, not a workbook: open it and save it as Excel workbook (.xlsx)")]
+    Markup,
+    /// No row has the number that was said to be the header's.
+    #[error("row {row} cannot be the header: choose one of the first {most} rows that have something in them")]
+    NoSuchHeader {
+        /// What was asked for.
+        row: u32,
+        /// How many rows are looked at.
+        most: usize,
+    },
+    /// More text than a file of the allowed size holds, all rows together.
+    #[error("the rows of the file hold more than {limit_mb} MB of text: remove the columns that are not needed, or divide it into several files")]
+    TooMuchText {
+        /// The limit.
+        limit_mb: u64,
+    },
     /// The text says UTF-8 or UTF-16 and is not.
     #[error("the file is not valid {encoding}: save it as CSV (UTF-8) or XLSX and upload that")]
     Encoding {
@@ -124,6 +141,9 @@ impl SheetError {
             Self::Empty => "file_empty",
             Self::TooLarge { .. } => "file_too_large",
             Self::NotText => "file_not_text",
+            Self::Markup => "file_markup",
+            Self::NoSuchHeader { .. } => "no_such_header",
+            Self::TooMuchText { .. } => "too_much_text",
             Self::Encoding { .. } => "file_encoding",
             Self::Nul => "file_nul",
             Self::OldWorkbook => "workbook_old",

@@ -24,10 +24,9 @@ use std::io::Read as _;
 use std::path::Path;
 
 use delimited::Records;
-use encoding_rs::Encoding;
 use package::Package;
 use strings::Strings;
-use text::{Decoder, Text as _};
+use text::{Coding, Decoder, Text as _};
 use workbook::Workbook;
 use worksheet::{Shared, Worksheet};
 
@@ -57,6 +56,18 @@ pub struct Limits {
     pub unpacked_bytes: u64,
 }
 
+impl Limits {
+    /// Bytes of text in all rows together. A workbook can say the same text again and again.
+    const fn text_bytes(&self) -> u64 {
+        self.unpacked_bytes.saturating_mul(2)
+    }
+
+    /// Bytes all parts of a workbook may unpack to together.
+    const fn package_bytes(&self) -> u64 {
+        self.unpacked_bytes.saturating_mul(3)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -79,6 +90,12 @@ pub struct Options<'a> {
     /// The sheet of a workbook by its name, hidden or not; without it, the first visible one with a header that is known, or
     /// else the first visible one with anything in it.
     pub sheet: Option<&'a str>,
+    /// What stands between the cells of a text, where it was chosen and is not to be found out.
+    pub delimiter: Option<char>,
+    /// The encoding of a text by its name, as in `windows-1252`, where it was chosen.
+    pub encoding: Option<&'a str>,
+    /// The number of the header's row, where it was chosen.
+    pub header_row: Option<u32>,
     /// Whether a cell is a header the caller knows. It helps to find header and delimiter.
     pub knows: &'a dyn Fn(&str) -> bool,
 }
@@ -88,6 +105,9 @@ impl Default for Options<'_> {
         Self {
             limits: Limits::default(),
             sheet: None,
+            delimiter: None,
+            encoding: None,
+            header_row: None,
             knows: &|_| false,
         }
     }
@@ -130,14 +150,31 @@ pub struct SheetInfo {
 pub struct Row {
     /// The number a spreadsheet program shows beside it.
     pub number: u32,
-    /// The cells. There are as many as the header has, unless the file has it otherwise: fewer only in delimited text, more
+    /// The cells. There are as many as the header has, unless the file has it otherwise: fewer only in delimited text, and there more
     /// only where the surplus is not empty.
     pub cells: Vec<String>,
     /// What keeps cells from being what their text says, by cell.
     pub flaws: Vec<(usize, Flaw)>,
+    /// Numbers of a workbook that a person sees otherwise, by cell. It matters where the text is a name and not a number.
+    pub shown: Vec<(usize, Shown)>,
+    /// What makes the row as a whole doubtful.
+    pub doubt: Option<Doubt>,
+    /// How many filled cells lie right of a workbook's header. They were left out.
+    pub surplus: usize,
 }
 
 impl Row {
+    fn new(number: u32) -> Self {
+        Self {
+            number,
+            cells: Vec::new(),
+            flaws: Vec::new(),
+            shown: Vec::new(),
+            doubt: None,
+            surplus: 0,
+        }
+    }
+
     fn flaw(&mut self, cell: usize, flaw: Flaw) {
         self.flaws.push((cell, flaw));
     }
@@ -162,6 +199,8 @@ pub enum Flaw {
     ErrorValue,
     /// It is a number of more than fifteen digits, of which Excel keeps fifteen.
     LostDigits,
+    /// It holds bytes that mean nothing in the encoding of the file.
+    Undecodable,
 }
 
 impl Flaw {
@@ -171,6 +210,7 @@ impl Flaw {
             Self::Formula => "cell_formula",
             Self::ErrorValue => "cell_error_value",
             Self::LostDigits => "cell_lost_digits",
+            Self::Undecodable => "cell_undecodable",
         }
     }
 }
@@ -181,7 +221,59 @@ impl fmt::Display for Flaw {
             Self::Formula => "the cell is a formula: copy it and paste its value (Paste Special, Values)",
             Self::ErrorValue => "the cell shows an error of the spreadsheet: enter the value or leave the cell empty",
             Self::LostDigits => "the number has more digits than Excel keeps and its last ones are lost: enter it again as text",
+            Self::Undecodable => "the cell holds a character that is damaged: enter it again, and save the file as CSV (UTF-8) or XLSX",
         })
+    }
+}
+
+/// How a person sees a number whose cell shows it in another form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// As a day.
+    Day,
+    /// With letters or signs around it, as `V-1001`.
+    As(String),
+    /// In a form that is not understood here.
+    Otherwise,
+}
+
+/// Why a row as a whole may be something else than a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// A quotation mark was opened and the file ends before it is closed.
+    OpenQuote {
+        /// Lines of the file in it.
+        lines: u32,
+    },
+    /// A cell in quotation marks holds what looks like rows.
+    SwallowedRows {
+        /// Lines of the file in it.
+        lines: u32,
+    },
+}
+
+impl Doubt {
+    /// A stable word for machines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::OpenQuote { .. } => "quote_unclosed",
+            Self::SwallowedRows { .. } => "quote_swallows_rows",
+        }
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpenQuote { lines } => write!(
+                f,
+                "a quotation mark is opened here and never closed, so that {lines} lines of the file are taken for one cell: remove it, or close it, and import these lines again"
+            ),
+            Self::SwallowedRows { lines } => write!(
+                f,
+                "a cell in quotation marks goes over {lines} lines that look like rows: remove stray quotation marks; if it is one cell, put spaces for its line breaks"
+            ),
+        }
     }
 }
 
@@ -206,6 +298,8 @@ pub struct Sheet {
     waiting: VecDeque<Row>,
     count: u32,
     last_row: u32,
+    /// Bytes of text in the rows so far.
+    bytes: u64,
     is_over: bool,
 }
 
@@ -275,9 +369,21 @@ pub fn open_with(path: &Path, options: &Options<'_>) -> Result<Sheet, SheetError
 }
 
 fn open_text(path: &Path, options: &Options<'_>) -> Result<Sheet, SheetError> {
-    let encoding = text::detect(path)?;
-    let delimiter = delimited::delimiter(&sample(path, encoding)?, options.limits, options.knows);
-    let mut records = Records::new(Decoder::new(File::open(path)?, encoding), delimiter, options.limits);
+    let encoding = match options.encoding {
+        Some(name) => text::named(path, name)?,
+        None => text::detect(path)?,
+    };
+    let sample = sample(path, encoding)?;
+    if text::is_markup(&sample) {
+        return Err(SheetError::Markup);
+    }
+    let delimiter = match options.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()) {
+        Some(delimiter) => delimiter,
+        None => delimited::delimiter(&sample, options.limits, options.knows),
+    };
+    let text = || Ok::<_, SheetError>(Decoder::new(File::open(path)?, encoding));
+    let quotes = delimited::is_quoted(delimiter, &mut Records::new(text()?, delimiter, options.limits));
+    let mut records = Records::new(text()?, delimiter, options.limits).with_quotes(quotes);
     let mut rows = Vec::new();
     while rows.len() < SAMPLE_ROWS {
         match records.next() {
@@ -288,13 +394,13 @@ fn open_text(path: &Path, options: &Options<'_>) -> Result<Sheet, SheetError> {
     }
     let format = Format::Delimited {
         delimiter: char::from(delimiter),
-        encoding: encoding.name(),
+        encoding: encoding.encoding.name(),
     };
     Sheet::new(format, rows, Source::Text(Box::new(records)), options)
 }
 
 /// The beginning of a text.
-fn sample(path: &Path, encoding: &'static Encoding) -> Result<Vec<u8>, SheetError> {
+fn sample(path: &Path, encoding: Coding) -> Result<Vec<u8>, SheetError> {
     let mut decoder = Decoder::new(File::open(path)?, encoding);
     let mut sample = Vec::new();
     while sample.len() < SAMPLE_BYTES {
@@ -389,14 +495,23 @@ impl Sheet {
         if rows.is_empty() {
             return Err(SheetError::Empty);
         }
-        let at = header::find(&rows, options.knows);
-        let waiting = rows.split_off(at + 1).into();
+        let at = match options.header_row {
+            Some(row) => rows
+                .iter()
+                .position(|found| found.number == row)
+                .ok_or(SheetError::NoSuchHeader { row, most: SAMPLE_ROWS })?,
+            None => header::find(&rows, options.knows),
+        };
+        let waiting: VecDeque<Row> = rows.split_off(at + 1).into();
         let Row {
             number: header_row,
             cells: mut header,
             ..
         } = rows.swap_remove(at);
-        while header.last().is_some_and(|cell| cell.trim().is_empty()) {
+        // Columns without a header count where something stands in them.
+        let filled = |row: &Row| row.cells.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1);
+        let used = waiting.iter().map(filled).max().unwrap_or_default();
+        while header.len() > used && header.last().is_some_and(|cell| cell.trim().is_empty()) {
             header.pop();
         }
         Ok(Self {
@@ -410,6 +525,7 @@ impl Sheet {
             waiting,
             count: 0,
             last_row: header_row,
+            bytes: 0,
             is_over: false,
         })
     }
@@ -429,7 +545,7 @@ impl Sheet {
         self.name.as_deref()
     }
 
-    /// The header as it is in the file, without empty cells at its end.
+    /// The header as it is in the file, without empty cells at its end below which nothing stands.
     pub fn header(&self) -> &[String] {
         &self.header
     }
@@ -464,6 +580,12 @@ impl Sheet {
                 });
             }
             self.last_row = row.number;
+            self.bytes = self.bytes.saturating_add(row.cells.iter().map(|cell| cell.len() as u64).sum());
+            if self.bytes > self.limits.text_bytes() {
+                let limit_mb = self.limits.text_bytes() / 1_000_000;
+                return Err(SheetError::TooMuchText { limit_mb });
+            }
+            self.doubt(&mut row);
             if self.count == self.limits.rows {
                 return Err(SheetError::TooManyRows { limit: self.limits.rows });
             }
@@ -478,12 +600,28 @@ impl Sheet {
         while row.cells.len() > width && row.cells.last().is_some_and(|cell| cell.trim().is_empty()) {
             row.cells.pop();
         }
-        // A workbook's cell has an address; in text, the cells behind a missing delimiter would be in the wrong column.
-        if self.format == Format::Workbook && row.cells.len() < width {
+        // A workbook's cell has an address; in text, the cells behind a missing or stray delimiter are in the wrong column.
+        if self.format == Format::Workbook {
+            row.surplus = row.cells.iter().skip(width).filter(|cell| !cell.trim().is_empty()).count();
             row.cells.resize(width, String::new());
         }
         let len = row.cells.len();
         row.flaws.retain(|(cell, _)| *cell < len);
+        row.shown.retain(|(cell, _)| *cell < len);
+    }
+
+    /// Marks a row in which two stray quotation marks made a cell out of rows.
+    fn doubt(&self, row: &mut Row) {
+        let Format::Delimited { delimiter, .. } = self.format else { return };
+        let lines = |cell: &String| u32::try_from(cell.lines().count()).unwrap_or(u32::MAX);
+        let swallowing = row
+            .cells
+            .iter()
+            .enumerate()
+            .find(|(at, cell)| delimited::swallows_rows(cell, *at, delimiter, self.header.len()));
+        if let (None, Some((_, cell))) = (row.doubt, swallowing) {
+            row.doubt = Some(Doubt::SwallowedRows { lines: lines(cell) });
+        }
     }
 }
 

@@ -3,20 +3,21 @@
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, ToSpan as _};
 
+use crate::Shown;
 use crate::workbook::Look;
 
 /// From here on Excel has lost digits: it keeps fifteen.
 const EXACT_BELOW: f64 = 1e15;
 
 /// The text a number stands for, and whether every digit of it can be trusted.
-pub(crate) fn shown(value: &str, look: Look, since_1904: bool) -> (String, bool) {
+pub(crate) fn text(value: &str, look: &Look, since_1904: bool) -> (String, bool) {
     let Ok(number) = value.parse::<f64>() else {
         return (value.to_owned(), true);
     };
     if !number.is_finite() {
         return (value.to_owned(), true);
     }
-    if look == Look::Date
+    if *look == Look::Date
         && let Some(date) = day(number, since_1904)
     {
         return (date, true);
@@ -33,10 +34,25 @@ pub(crate) fn shown(value: &str, look: Look, since_1904: bool) -> (String, bool)
         value.to_owned()
     };
     let text = match look {
-        Look::Padded(width) if number >= 0.0 => format!("{text:0>width$}", width = usize::from(width)),
+        Look::Padded(width) if number >= 0.0 => format!("{text:0>width$}", width = usize::from(*width)),
         _ => text,
     };
     (text, number.abs() < EXACT_BELOW)
+}
+
+/// How a person sees a number, where that is not its text: of a code or a name, that is what counts.
+pub(crate) fn shown(value: &str, look: &Look) -> Option<Shown> {
+    let number: f64 = value.parse().ok()?;
+    match look {
+        Look::Plain | Look::Padded(_) => None,
+        Look::Date => Some(Shown::Day),
+        Look::Otherwise => Some(Shown::Otherwise),
+        Look::Affixed { before, digits, behind } => {
+            let is_whole = number.fract() == 0.0 && (0.0..EXACT_BELOW).contains(&number);
+            let seen = || format!("{before}{number:0>width$.0}{behind}", width = usize::from(*digits));
+            Some(if is_whole { Shown::As(seen()) } else { Shown::Otherwise })
+        }
+    }
 }
 
 /// The day, with the time if there is one, that is so many days after the workbook's first.
@@ -115,7 +131,7 @@ mod tests {
 
     #[test]
     fn numbers_are_what_was_typed() {
-        let plain = |value: &str| shown(value, Look::Plain, false);
+        let plain = |value: &str| text(value, &Look::Plain, false);
         for (value, expected) in [
             ("9876543210", "9876543210"),
             ("9.8765432100000000E9", "9876543210"),
@@ -130,12 +146,22 @@ mod tests {
         }
         assert_eq!(plain("1.2345678901234501E+18"), ("1234567890123450112".to_owned(), false));
         assert_eq!(plain("1234567890123450"), ("1234567890123450".to_owned(), false));
-        assert_eq!(shown("42", Look::Padded(6), false).0, "000042");
+        assert_eq!(text("42", &Look::Padded(6), false).0, "000042");
+        let affixed = Look::Affixed {
+            before: "V-".to_owned(),
+            digits: 4,
+            behind: String::new(),
+        };
+        assert_eq!(text("42", &affixed, false).0, "42");
+        assert_eq!(shown("42", &affixed), Some(Shown::As("V-0042".to_owned())));
+        assert_eq!(shown("4.2", &affixed), Some(Shown::Otherwise));
+        assert_eq!(shown("42", &Look::Date), Some(Shown::Day));
+        assert_eq!(shown("42", &Look::Plain), None);
     }
 
     #[test]
     fn dates_are_iso() {
-        let shown = |value: &str, since_1904| shown(value, Look::Date, since_1904).0;
+        let shown = |value: &str, since_1904| text(value, &Look::Date, since_1904).0;
         assert_eq!(shown("44291", false), "2021-04-05");
         assert_eq!(shown("44291.5", false), "2021-04-05 12:00:00");
         assert_eq!(shown("44290.999999999", false), "2021-04-05 00:00:00");

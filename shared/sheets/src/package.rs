@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek as _, SeekFrom, Take};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use flate2::read::DeflateDecoder;
 use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive};
 
-use crate::xml::Xml;
+use crate::xml::{Budget, Xml};
 use crate::{Limits, SheetError};
 
 /// Excel's own workbooks have some dozens; a chart or a picture is one.
@@ -21,6 +23,8 @@ pub(crate) struct Package {
     path: PathBuf,
     parts: HashMap<String, Part>,
     limits: Limits,
+    /// What all parts have unpacked to so far.
+    unpacked: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Copy)]
@@ -89,6 +93,7 @@ impl Package {
             path: path.to_owned(),
             parts,
             limits,
+            unpacked: Arc::default(),
         })
     }
 
@@ -108,6 +113,10 @@ impl Package {
         } else {
             PartReader::Stored(bytes)
         };
-        Ok(Xml::new(reader, name, self.limits.unpacked_bytes))
+        let whole = Budget {
+            spent: Arc::clone(&self.unpacked),
+            limit: self.limits.package_bytes(),
+        };
+        Ok(Xml::new(reader, name, self.limits.unpacked_bytes, whole))
     }
 }

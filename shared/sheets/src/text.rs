@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{CoderResult, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use crate::SheetError;
 
@@ -28,10 +28,28 @@ impl Text for &[u8] {
     }
 }
 
-/// Decodes a file. Text that is not what its encoding allows is an error, never a replacement character.
+/// How the bytes of a file are to be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Coding {
+    pub(crate) encoding: &'static Encoding,
+    /// Whether bytes that mean nothing become U+FFFD, which marks their cells. Otherwise they are an error.
+    is_lossy: bool,
+}
+
+impl Coding {
+    const fn exact(encoding: &'static Encoding) -> Self {
+        Self { encoding, is_lossy: false }
+    }
+
+    const fn lossy(encoding: &'static Encoding) -> Self {
+        Self { encoding, is_lossy: true }
+    }
+}
+
+/// Decodes a file. Text that is not what its encoding allows is an error, unless it is only damaged here and there.
 pub(crate) struct Decoder<R> {
     inner: R,
-    encoding: &'static Encoding,
+    coding: Coding,
     decoder: encoding_rs::Decoder,
     raw: Vec<u8>,
     raw_start: usize,
@@ -44,11 +62,11 @@ pub(crate) struct Decoder<R> {
 
 impl<R: Read> Decoder<R> {
     /// Decodes from where `inner` stands.
-    pub(crate) fn new(inner: R, encoding: &'static Encoding) -> Self {
+    pub(crate) fn new(inner: R, coding: Coding) -> Self {
         Self {
             inner,
-            encoding,
-            decoder: encoding.new_decoder_with_bom_removal(),
+            coding,
+            decoder: coding.encoding.new_decoder_with_bom_removal(),
             raw: vec![0; CHUNK],
             raw_start: 0,
             raw_end: 0,
@@ -68,16 +86,22 @@ impl<R: Read> Decoder<R> {
             is_last = self.raw_end == 0;
         }
         let raw = &self.raw[self.raw_start..self.raw_end];
-        let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(raw, &mut self.out, is_last);
+        let (read, written, is_done) = if self.coding.is_lossy {
+            let (result, read, written, _) = self.decoder.decode_to_utf8(raw, &mut self.out, is_last);
+            (read, written, result == CoderResult::InputEmpty)
+        } else {
+            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(raw, &mut self.out, is_last);
+            if let DecoderResult::Malformed(..) = result {
+                return Err(SheetError::Encoding {
+                    encoding: self.coding.encoding.name(),
+                });
+            }
+            (read, written, result == DecoderResult::InputEmpty)
+        };
         self.raw_start += read;
         self.out_start = 0;
         self.out_end = written;
-        if let DecoderResult::Malformed(..) = result {
-            return Err(SheetError::Encoding {
-                encoding: self.encoding.name(),
-            });
-        }
-        self.is_over = is_last && result == DecoderResult::InputEmpty;
+        self.is_over = is_last && is_done;
         if memchr::memchr(0, &self.out[..self.out_end]).is_some() {
             return Err(SheetError::Nul);
         }
@@ -108,7 +132,7 @@ fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, SheetEr
 }
 
 /// The encoding of a text file, which is read to its end once, so that no surprise is left for later.
-pub(crate) fn detect(path: &Path) -> Result<&'static Encoding, SheetError> {
+pub(crate) fn detect(path: &Path) -> Result<Coding, SheetError> {
     let mut head = [0; 1024];
     let mut file = File::open(path)?;
     let mut read = 0;
@@ -119,26 +143,74 @@ pub(crate) fn detect(path: &Path) -> Result<&'static Encoding, SheetError> {
         }
     }
     let head = &head[..read];
-    if let Some((encoding, _)) = Encoding::for_bom(head) {
-        return check(path, encoding).map(|()| encoding);
+    let marked = Encoding::for_bom(head).map(|(encoding, _)| encoding);
+    if let Some(encoding) = marked.or_else(|| utf_16_without_mark(head)).filter(|encoding| *encoding != UTF_8) {
+        return check(path, Coding::exact(encoding));
     }
-    if let Some(encoding) = utf_16_without_mark(head) {
-        return check(path, encoding).map(|()| encoding);
+    match check(path, Coding::exact(UTF_8)) {
+        Err(SheetError::Encoding { .. }) => {}
+        result => return result,
     }
-    match check(path, UTF_8) {
-        Ok(()) => Ok(UTF_8),
-        Err(SheetError::Encoding { .. }) if is_windows_1252(path)? => Ok(WINDOWS_1252),
-        Err(SheetError::Encoding { .. }) => Err(SheetError::NotText),
-        Err(error) => Err(error),
+    // What is UTF-8 but for a few bytes is not to be read as something else, which would spoil all the other letters.
+    if is_mostly_utf_8(path)? {
+        return check(path, Coding::lossy(UTF_8));
+    }
+    if marked.is_some() {
+        return Err(SheetError::Encoding { encoding: UTF_8.name() });
+    }
+    if is_windows_1252(path)? {
+        return Ok(Coding::exact(WINDOWS_1252));
+    }
+    Err(SheetError::NotText)
+}
+
+/// The encoding of this name, which somebody chose for the file.
+pub(crate) fn named(path: &Path, name: &str) -> Result<Coding, SheetError> {
+    let encoding = Encoding::for_label(name.as_bytes()).ok_or(SheetError::NotText)?;
+    check(path, Coding::lossy(encoding))
+}
+
+/// Whether far more letters of several bytes are right than wrong.
+fn is_mostly_utf_8(path: &Path) -> Result<bool, SheetError> {
+    const RIGHT_FOR_ONE_WRONG: u64 = 10;
+    let mut file = File::open(path)?;
+    let mut decoder = UTF_8.new_decoder_with_bom_removal();
+    let (mut raw, mut out) = (vec![0; CHUNK], vec![0; 3 * CHUNK + 16]);
+    let (mut right, mut wrong) = (0_u64, 0_u64);
+    loop {
+        let len = read_some(&mut file, &mut raw)?;
+        let mut at = 0;
+        loop {
+            let (result, read, written) = decoder.decode_to_utf8_without_replacement(&raw[at..len], &mut out, len == 0);
+            at += read;
+            right += out[..written].iter().filter(|byte| **byte >= 0xc0).count() as u64;
+            match result {
+                DecoderResult::InputEmpty => break,
+                DecoderResult::Malformed(..) => wrong += 1,
+                DecoderResult::OutputFull => {}
+            }
+        }
+        if len == 0 {
+            return Ok(right >= RIGHT_FOR_ONE_WRONG * wrong);
+        }
     }
 }
 
-fn check(path: &Path, encoding: &'static Encoding) -> Result<(), SheetError> {
-    let mut decoder = Decoder::new(File::open(path)?, encoding);
+/// Whether the beginning of a text is that of a web page, or of XML.
+pub(crate) fn is_markup(sample: &[u8]) -> bool {
+    let begin = sample.trim_ascii_start();
+    let begin = String::from_utf8_lossy(&begin[..begin.len().min(20)]).to_ascii_lowercase();
+    ["<?xml", "<!doctype", "<html", "<head", "<meta", "<table", "<style", "<body", "<div"]
+        .iter()
+        .any(|tag| begin.starts_with(tag))
+}
+
+fn check(path: &Path, coding: Coding) -> Result<Coding, SheetError> {
+    let mut decoder = Decoder::new(File::open(path)?, coding);
     loop {
         let len = decoder.fill()?.len();
         if len == 0 {
-            return Ok(());
+            return Ok(coding);
         }
         decoder.consume(len);
     }
@@ -170,7 +242,7 @@ fn is_windows_1252(path: &Path) -> Result<bool, SheetError> {
             return Ok(true);
         }
         let is_text = |byte: &u8| match byte {
-            b'\t' | b'\r' | b'\n' | 0x0c => true,
+            b'\t' | b'\r' | b'\n' | 0x0c | 0x1a => true,
             0x00..=0x1f | 0x7f | 0x81 | 0x8d | 0x8f | 0x90 | 0x9d => false,
             _ => true,
         };

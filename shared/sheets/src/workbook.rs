@@ -27,7 +27,7 @@ pub(crate) struct Workbook {
 }
 
 /// How a number is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Look {
     /// As it is.
     Plain,
@@ -35,6 +35,17 @@ pub(crate) enum Look {
     Date,
     /// Filled up with zeros to so many digits.
     Padded(u8),
+    /// With letters or signs around it, and filled up to so many digits.
+    Affixed {
+        /// What stands before it.
+        before: String,
+        /// The least digits.
+        digits: u8,
+        /// What stands behind it.
+        behind: String,
+    },
+    /// With letters or signs in it, in a way that is not understood here.
+    Otherwise,
 }
 
 /// The number formats of the workbook's cell styles.
@@ -47,8 +58,8 @@ pub(crate) struct Formats {
 
 impl Formats {
     /// How a cell of this style looks.
-    pub(crate) fn look(&self, style: Option<usize>) -> Look {
-        style.and_then(|style| self.looks.get(style)).copied().unwrap_or(Look::Plain)
+    pub(crate) fn look(&self, style: Option<usize>) -> &Look {
+        style.and_then(|style| self.looks.get(style)).unwrap_or(&Look::Plain)
     }
 }
 
@@ -209,7 +220,7 @@ fn looks(package: &Package, part: &str) -> Result<Vec<Look>, SheetError> {
                     });
                 }
                 let id = number(attribute(&tag, "numFmtId"));
-                looks.push(custom.get(&id).copied().unwrap_or_else(|| built_in(id)));
+                looks.push(custom.get(&id).cloned().unwrap_or_else(|| built_in(id)));
             }
             _ => {}
         }
@@ -247,13 +258,64 @@ fn look(code: &str) -> Look {
         }
     }
     if plain.contains("general") {
-        Look::Plain
+        affixed(&code.replace("General", "#"))
     } else if plain.contains(['d', 'y']) || (plain.contains('m') && !plain.contains(['h', 's'])) {
         Look::Date
     } else if plain.len() >= 2 && plain.len() == code.len() && plain.bytes().all(|b| b == b'0') {
         Look::Padded(plain.len().min(40) as u8)
     } else {
+        affixed(code)
+    }
+}
+
+/// Words and signs that are part of how a number is shown. Amounts have them, too: what is only a currency, a sign or a space says
+/// nothing.
+fn affixed(code: &str) -> Look {
+    let (mut before, mut behind, mut digits) = (String::new(), String::new(), String::new());
+    let mut is_broken = false;
+    let mut chars = code.chars();
+    while let Some(c) = chars.next() {
+        let literal: String = match c {
+            ';' => break,
+            '"' => chars.by_ref().take_while(|c| *c != '"').collect(),
+            '\\' => chars.next().into_iter().collect(),
+            '_' | '*' => {
+                chars.next();
+                continue;
+            }
+            '[' => {
+                // The currency of `[$Rs.-4009]` says nothing, nor do a colour and a condition.
+                let _ = chars.by_ref().take_while(|c| *c != ']').count();
+                continue;
+            }
+            '0' | '#' | '?' | '.' | ',' | '%' | '@' | 'E' => {
+                is_broken |= !behind.is_empty();
+                digits.push(c);
+                continue;
+            }
+            c => c.into(),
+        };
+        if digits.is_empty() { before += &literal } else { behind += &literal }
+    }
+    let says = |text: &str| {
+        text.chars()
+            .any(|c| !(c.is_whitespace() || matches!(c, '(' | ')' | '+' | '₹' | '$' | '€' | '£')))
+    };
+    // `#,##0-` is a negative amount, and `0-` no code.
+    let tells = |text: &str| text.chars().any(char::is_alphanumeric) || text.contains(['#', '/']);
+    let tells_more = !digits.is_empty() && ((says(&before) && before != "-") || tells(&behind) || (is_broken && says(&behind)));
+    let is_plain_number = !is_broken && digits.bytes().all(|b| matches!(b, b'0' | b'#'));
+    if !tells_more {
         Look::Plain
+    } else if is_plain_number && before.len() + behind.len() <= 40 {
+        let zeros = digits.bytes().filter(|b| *b == b'0').count().min(40) as u8;
+        Look::Affixed {
+            before,
+            digits: zeros,
+            behind,
+        }
+    } else {
+        Look::Otherwise
     }
 }
 
@@ -270,7 +332,6 @@ mod tests {
             "General",
             "0.00",
             "#,##0",
-            "\"day\" 0",
             "[Red]0",
             "h:mm:ss",
             "[h]:mm",
@@ -278,10 +339,28 @@ mod tests {
             "@",
             "0",
             "_-* #,##0.00_-",
+            "[$₹-4009]#,##0.00",
+            "\"₹\" #,##0.00;(\"₹\" #,##0.00)",
+            "#,##0_);(#,##0)",
+            "0.00%",
+            "##0.0E+0",
         ] {
             assert_eq!(look(code), Look::Plain, "{code}");
         }
         assert_eq!(look("0000000000"), Look::Padded(10));
+        let affixed = |before: &str, digits: u8, behind: &str| Look::Affixed {
+            before: before.to_owned(),
+            digits,
+            behind: behind.to_owned(),
+        };
+        assert_eq!(look("\"V-\"0000"), affixed("V-", 4, ""));
+        assert_eq!(look("\\V\\-0000;@"), affixed("V-", 4, ""));
+        assert_eq!(look("\"V-\"General"), affixed("V-", 0, ""));
+        assert_eq!(look("#\"/A\""), affixed("", 0, "/A"));
+        assert_eq!(look("\"day\" 0"), affixed("day ", 1, ""));
+        for code in ["000\\-000", "000-0000", "0.00\" Cr\"", "\"V\"0.0"] {
+            assert_eq!(look(code), Look::Otherwise, "{code}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::package::PartReader;
 use crate::strings::Strings;
 use crate::workbook::Formats;
 use crate::xml::{Xml, append_text, attribute, is};
-use crate::{Flaw, Limits, Row, SheetError, formula, numbers};
+use crate::{Flaw, Limits, Row, SheetError, Shown, formula, numbers};
 
 /// The last row a spreadsheet has.
 const LAST_ROW: u32 = 1_048_576;
@@ -33,6 +33,13 @@ struct RawCell {
     style: Option<usize>,
     value: String,
     is_formula: bool,
+}
+
+/// A cell as it is understood.
+struct Value {
+    text: String,
+    flaw: Option<Flaw>,
+    shown: Option<Shown>,
 }
 
 impl Worksheet {
@@ -74,11 +81,7 @@ impl Worksheet {
     /// Reads the row that has just begun.
     fn row(&mut self, shared: &mut Shared) -> Result<Row, SheetError> {
         let depth = self.xml.depth();
-        let mut row = Row {
-            number: self.row,
-            cells: Vec::new(),
-            flaws: Vec::new(),
-        };
+        let mut row = Row::new(self.row);
         let (mut column, mut bytes) = (0, 0);
         loop {
             let begun = match self.xml.next()? {
@@ -97,7 +100,7 @@ impl Worksheet {
                 Place::At(column) => column,
                 Place::Wrong => return Err(self.xml.damaged("a cell has no valid address")),
             };
-            let (text, flaw) = self.value(cell, shared)?;
+            let Value { text, flaw, shown } = self.value(cell, shared)?;
             // A cell may be there for its colour only.
             if text.is_empty() && flaw.is_none() {
                 continue;
@@ -128,11 +131,12 @@ impl Worksheet {
             if let Some(flaw) = flaw {
                 row.flaw(column - 1, flaw);
             }
+            row.shown.extend(shown.map(|shown| (column - 1, shown)));
         }
     }
 
     /// Reads the cell that has just begun.
-    fn value(&mut self, mut cell: RawCell, shared: &mut Shared) -> Result<(String, Option<Flaw>), SheetError> {
+    fn value(&mut self, mut cell: RawCell, shared: &mut Shared) -> Result<Value, SheetError> {
         let depth = self.xml.depth();
         let (mut takes, mut in_phonetic) = (false, false);
         loop {
@@ -167,14 +171,14 @@ impl Worksheet {
         }
     }
 
-    fn understood(&self, cell: RawCell, shared: &mut Shared) -> Result<(String, Option<Flaw>), SheetError> {
+    fn understood(&self, cell: RawCell, shared: &mut Shared) -> Result<Value, SheetError> {
         let RawCell {
             kind,
             style,
             value,
             is_formula,
         } = cell;
-        let mut flaw = None;
+        let (mut flaw, mut shown) = (None, None);
         let text = match kind.as_str() {
             _ if value.is_empty() => value,
             "s" => {
@@ -190,14 +194,17 @@ impl Worksheet {
             }
             "d" => value.strip_suffix("T00:00:00").map(str::to_owned).unwrap_or(value),
             _ => {
-                let (text, is_exact) = numbers::shown(value.trim(), shared.formats.look(style), shared.formats.since_1904);
+                let look = shared.formats.look(style);
+                let (text, is_exact) = numbers::text(value.trim(), look, shared.formats.since_1904);
+                shown = numbers::shown(value.trim(), look);
                 if !is_exact {
                     flaw = Some(Flaw::LostDigits);
                 }
                 text
             }
         };
-        Ok((text, if is_formula { Some(Flaw::Formula) } else { flaw }))
+        let flaw = if is_formula { Some(Flaw::Formula) } else { flaw };
+        Ok(Value { text, flaw, shown })
     }
 }
 

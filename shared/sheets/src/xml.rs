@@ -1,6 +1,9 @@
 //! XML of a package part, event by event, in bounded memory and without a document type.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
@@ -26,13 +29,21 @@ struct Metered<R> {
     event: usize,
     total: u64,
     limit: u64,
+    whole: Budget,
     exceeded: Option<Exceeded>,
+}
+
+/// What all parts of a workbook may unpack to together.
+pub(crate) struct Budget {
+    pub(crate) spent: Arc<AtomicU64>,
+    pub(crate) limit: u64,
 }
 
 #[derive(Clone, Copy)]
 enum Exceeded {
     Event,
     Total,
+    Whole,
 }
 
 impl<R: BufRead> BufRead for Metered<R> {
@@ -41,6 +52,8 @@ impl<R: BufRead> BufRead for Metered<R> {
             self.exceeded = Some(Exceeded::Event);
         } else if self.total > self.limit {
             self.exceeded = Some(Exceeded::Total);
+        } else if self.whole.spent.load(Relaxed) > self.whole.limit {
+            self.exceeded = Some(Exceeded::Whole);
         }
         if self.exceeded.is_some() {
             return Err(io::Error::other("a limit is exceeded"));
@@ -51,6 +64,7 @@ impl<R: BufRead> BufRead for Metered<R> {
     fn consume(&mut self, bytes: usize) {
         self.event = self.event.saturating_add(bytes);
         self.total = self.total.saturating_add(bytes as u64);
+        self.whole.spent.fetch_add(bytes as u64, Relaxed);
         self.inner.consume(bytes);
     }
 }
@@ -64,13 +78,14 @@ impl<R: BufRead> Read for Metered<R> {
 }
 
 impl<R: Read> Xml<R> {
-    /// Reads `inner`, of which no more than `limit` bytes are wanted.
-    pub(crate) fn new(inner: R, part: &str, limit: u64) -> Self {
+    /// Reads `inner`, of which no more than `limit` bytes are wanted, nor more than is left of the `whole`.
+    pub(crate) fn new(inner: R, part: &str, limit: u64, whole: Budget) -> Self {
         let mut reader = quick_xml::Reader::from_reader(Metered {
             inner: BufReader::with_capacity(32 * 1024, inner),
             event: 0,
             total: 0,
             limit,
+            whole,
             exceeded: None,
         });
         // `<c/>` and `<c></c>` are the same.
@@ -118,6 +133,10 @@ fn failure<R>(metered: &Metered<R>, part: &str, error: &quick_xml::Error) -> She
         Some(Exceeded::Total) => SheetError::Unpacks {
             part: part.to_owned(),
             limit_mb: metered.limit / 1_000_000,
+        },
+        Some(Exceeded::Whole) => SheetError::Unpacks {
+            part: "all parts together".to_owned(),
+            limit_mb: metered.whole.limit / 1_000_000,
         },
         None => SheetError::damaged(part, error),
     }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::columns::Mapping;
-use domain::import::{Accepted, AppliedCounts, ImportCounts, ImportMode, ImportReport};
+use domain::import::{Accepted, AppliedCounts, ImportCounts, ImportMode, ImportReport, ReadAs};
 use domain::{ImportId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,11 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// The code of a job that was given up after many tries; the file is not to blame.
+    pub const INTERRUPTED: &'static str = "interrupted";
+}
+
 /// What a dry run is asked to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -87,6 +92,9 @@ pub struct Settings {
     /// The sheet of a workbook, where a person chose one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
+    /// How the file is read, where a person chose it.
+    #[serde(default, skip_serializing_if = "ReadAs::is_open")]
+    pub read_as: ReadAs,
     /// What a person said of some headers; the others are recognised.
     #[serde(default)]
     pub corrections: Mapping,
@@ -135,8 +143,15 @@ pub struct Import {
     /// Whether rows with the code of a vendor that a person deleted are handed back: a file that comes by itself says so every night.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skips_deleted: bool,
-    /// The dry run that counts; its files and its report bear its name. A slower one before it finds itself replaced.
+    /// The dry run that counts. A slower one before it finds itself replaced.
     pub run: Ulid,
+    /// The attempt at a run that was the first to come to its end: the staged rows, the rejects and the report bear its name, so that a
+    /// second worker at the same run writes over nothing that is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Ulid>,
+    /// What the bucket calls the content of the file that was checked first. Whatever is read later must be the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_etag: Option<String>,
     /// Whether the files of that run are whole.
     #[serde(default)]
     pub is_staged: bool,
@@ -197,6 +212,13 @@ pub struct NewImport {
     pub at: Timestamp,
 }
 
+impl Import {
+    /// The name that the files and the report of the dry run bear.
+    pub fn attempt(&self) -> Ulid {
+        self.attempt.unwrap_or(self.run)
+    }
+}
+
 impl From<NewImport> for Import {
     fn from(new: NewImport) -> Self {
         let NewImport {
@@ -218,6 +240,8 @@ impl From<NewImport> for Import {
             settings,
             skips_deleted: false,
             run,
+            attempt: None,
+            source_etag: None,
             is_staged: false,
             counts: ImportCounts::default(),
             rejects_key: None,
@@ -271,11 +295,11 @@ struct ReportItem {
 /// An item holds 400 KB, keys and names included.
 const REPORT_BYTES: usize = 300_000;
 
-/// Stores what a dry run found, over what the same run found before. It goes when the files go.
+/// Stores what an attempt at a dry run found. It goes when the files go.
 ///
 /// # Errors
 /// When the table cannot be written.
-pub async fn put_report(store: &Store, import: &Import, mut report: ImportReport) -> Result<(), StoreError> {
+pub async fn put_report(store: &Store, import: &Import, attempt: Ulid, mut report: ImportReport) -> Result<(), StoreError> {
     // What a crafted file could make too large loses its examples first.
     let is_large = |report: &ImportReport| serde_json::to_vec(report).map_or(usize::MAX, |bytes| bytes.len()) > REPORT_BYTES;
     if is_large(&report) {
@@ -294,17 +318,17 @@ pub async fn put_report(store: &Store, import: &Import, mut report: ImportReport
         report,
         expires_at: import.created_at.as_second() + FILE_DAYS * 86_400,
     };
-    let stored = item(keys::import_report(import.id, import.run), "import_report", &body)?;
+    let stored = item(keys::import_report(import.id, attempt), "import_report", &body)?;
     store.client.put_item().table_name(&store.table).set_item(Some(stored)).send().await?;
     Ok(())
 }
 
-/// What the dry run that counts found, if it has got that far.
+/// What the dry run that counts found, if it has got that far. While rows are staged again with other repairs, what it found before.
 ///
 /// # Errors
 /// When the table cannot be read.
 pub async fn report(store: &Store, import: &Import) -> Result<Option<ImportReport>, StoreError> {
-    let found: Option<ReportItem> = store.get(keys::import_report(import.id, import.run)).await?;
+    let found: Option<ReportItem> = store.get(keys::import_report(import.id, import.attempt())).await?;
     Ok(found.map(|item| item.report))
 }
 
@@ -398,6 +422,7 @@ pub async fn queue(store: &Store, seen: &Import, settings: &Settings, run: Ulid)
         .set("run", &run)?
         .set("counts", &ImportCounts::default())?
         .set("is_staged", &false)?
+        .remove("attempt")
         .remove("rejects_key")
         .remove("failure")
         .remove("completed_at")
@@ -441,28 +466,43 @@ pub async fn analysed(store: &Store, seen: &Import, counts: &ImportCounts, now: 
     Ok(())
 }
 
+/// What an attempt at a dry run has come to.
+#[derive(Debug, Clone, Copy)]
+pub struct Staged<'a> {
+    /// The attempt.
+    pub attempt: Ulid,
+    /// What the rows come to.
+    pub counts: &'a ImportCounts,
+    /// Where the rejected rows lie, if there are any.
+    pub rejects_key: Option<&'a str>,
+    /// What the bucket calls the content of the file.
+    pub source_etag: &'a str,
+}
+
 /// Ends a dry run whose report and files are stored. A job being analysed is then ready; one that was confirmed with other repairs
 /// goes on importing.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when the run was replaced, cancelled or finished by another worker.
-pub async fn staged(store: &Store, seen: &Import, counts: &ImportCounts, rejects_key: Option<&str>, now: Timestamp) -> Result<Import, StoreError> {
+pub async fn staged(store: &Store, seen: &Import, staged: &Staged<'_>, now: Timestamp) -> Result<Import, StoreError> {
     let to = match seen.state {
         ImportState::Importing => ImportState::Importing,
         _ => ImportState::Ready,
     };
     let change = Change::transition(to)
-        .set("counts", counts)?
+        .set("counts", staged.counts)?
+        .set("attempt", &staged.attempt)?
+        .value("source_etag", s(staged.source_etag))
         .set("is_staged", &true)?
         .set("progress_at", &now)?
         .given(":run", s(seen.run.to_string()))
         .given(":state", s(seen.state.as_str()))
         .given(":unstaged", AttributeValue::Bool(false));
-    let change = match rejects_key {
+    let change = match staged.rejects_key {
         Some(key) => change.value("rejects_key", s(key)),
         None => change.remove("rejects_key"),
     };
-    // Race: as while reading. Two workers at one run come to the same files, and the first to get here says so.
+    // Race: as while reading. Of two workers at one run the first to get here says whose files count.
     change
         .apply(store, seen.id, "run = :run AND #state = :state AND is_staged = :unstaged")
         .await
@@ -502,6 +542,21 @@ pub async fn confirm(store: &Store, seen: &Import, accepted: &Accepted, run: Uli
         .set("progress_at", &now)?
         .given(":seen", n(seen.version))
         // Race: two people confirm, or one corrects the mapping while another confirms. What is confirmed is what was seen.
+        .apply(store, seen.id, "#version = :seen")
+        .await
+}
+
+/// Goes on with an import that was given up after it was confirmed, from its checkpoint.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the job moved on since it was seen.
+pub async fn resume(store: &Store, seen: &Import, now: Timestamp) -> Result<Import, StoreError> {
+    Change::transition(ImportState::Importing)
+        .set("progress_at", &now)?
+        .remove("failure")
+        .remove("completed_at")
+        .given(":seen", n(seen.version))
+        // Race: two people go on at once. One message is enough, and the second finds the job importing.
         .apply(store, seen.id, "#version = :seen")
         .await
 }

@@ -744,6 +744,10 @@ fn object(aws: &FakeAws, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
                 }
             }
         }
+        Method::PUT if header("if-none-match") == "*" && objects.contains_key(&key) => {
+            let error = "<Error><Code>PreconditionFailed</Code></Error>";
+            (StatusCode::PRECONDITION_FAILED, [("content-type", "application/xml")], error).into_response()
+        }
         Method::PUT => {
             let part = query.split('&').find_map(|part| part.strip_prefix("partNumber="));
             let key = part.map_or_else(|| key.clone(), |number| format!("{key}?{number:0>5}"));
@@ -780,6 +784,15 @@ fn object(aws: &FakeAws, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
             ([("content-type", "application/xml")], listed).into_response()
         }
         Method::GET | Method::HEAD => match objects.get(&key) {
+            // What is uploaded for an import must stay the same, so that these tags tell contents apart.
+            Some(Object { bytes, content_type }) if key.ends_with("/source") => {
+                let etag = format!("\"{}\"", domain::hash::sha256_hex(bytes));
+                if !header("if-match").is_empty() && header("if-match") != etag {
+                    let error = "<Error><Code>PreconditionFailed</Code></Error>";
+                    return (StatusCode::PRECONDITION_FAILED, [("content-type", "application/xml")], error).into_response();
+                }
+                ([("content-type", content_type.clone()), ("etag", etag)], bytes.clone()).into_response()
+            }
             Some(Object { bytes, content_type }) => {
                 let content_type = content_type.clone();
                 ranged(bytes, header("range"), &content_type)

@@ -10,7 +10,7 @@
 //! is counted as changed. Two workers at one import, after a redelivery, do the same; the one that moves the checkpoint counts.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::declaration::indian_date;
 use domain::import::{AppliedCounts, RowError};
@@ -27,13 +27,12 @@ use serde::{Deserialize, Serialize};
 use store::StoreError;
 use store::imports::{Checkpoint, Failure, Import, ImportState, Intent};
 use store::vendors::{By, Created, NewVendor};
-use tempfile::NamedTempFile;
 
-use super::Stopped;
 use super::decide::{self, Decision, Holder, Update};
-use super::rejects::Rejects;
+use super::rejects::{self, Rejects};
 use super::stage::{self, Source};
 use super::staged::{Lines, StagedRow, StagedRows};
+use super::{Deadlines, Stopped, scratch, standing};
 
 /// Rows between two checkpoints.
 const BATCH: usize = 200;
@@ -41,16 +40,18 @@ const BATCH: usize = 200;
 const AT_ONCE: usize = 8;
 /// How often a row is tried whose vendor somebody else changes at the same time.
 const ATTEMPTS: usize = 6;
+/// How often a write is waited for that the table is too busy for, each time twice as long: a minute in all.
+const PATIENCE: u32 = 6;
 /// Far more than a hundred thousand rows take.
 const MAX_STAGED_BYTES: u64 = 400_000_000;
 const MAX_LATE_BYTES: u64 = 4_000_000;
 
 /// Stores rows until all are stored, the job is cancelled, or the deadline has passed.
-pub(super) async fn run(app: &App, id: ImportId, deadline: Instant, correlation_id: &str) -> Result<(), RecordError> {
+pub(super) async fn run(app: &App, id: ImportId, Deadlines { reading, storing }: Deadlines, correlation_id: &str) -> Result<(), RecordError> {
     let store = app.store()?;
     let mut import = store::imports::get(store, id).await?;
     if import.state == ImportState::Importing && !import.is_staged {
-        match restage(app, &import).await? {
+        match restage(app, &import, reading).await? {
             Some(staged) => import = staged,
             // Staged by another worker, cancelled or failed. Should it be staged, this one helps: the other may have died since.
             None => import = store::imports::get(store, id).await?,
@@ -59,8 +60,8 @@ pub(super) async fn run(app: &App, id: ImportId, deadline: Instant, correlation_
     if !is_open(&import) {
         return Ok(());
     }
-    let file = NamedTempFile::new()?;
-    let fetched = objects::get_file(app, &files::staged(id, import.run), file.path(), MAX_STAGED_BYTES).await?;
+    let file = scratch::file()?;
+    let fetched = objects::get_file(app, &files::staged(id, import.attempt()), file.path(), MAX_STAGED_BYTES).await?;
     if !matches!(fetched, Fetched::Whole(_)) {
         let failure = Failure {
             code: "staged_rows_missing".to_owned(),
@@ -93,11 +94,8 @@ pub(super) async fn run(app: &App, id: ImportId, deadline: Instant, correlation_
         }
         if import.state == ImportState::Cancelled || is_cancelled {
             import = finish(app, import).await?;
-        } else if Instant::now() >= deadline {
-            let message = ImportMessage {
-                import_id: id,
-                task: Task::Apply,
-            };
+        } else if Instant::now() >= storing {
+            let message = ImportMessage::new(id, Task::Apply);
             return message.send(app, correlation_id).await;
         }
     }
@@ -114,10 +112,10 @@ fn is_open(import: &Import) -> bool {
 }
 
 /// Writes the good rows again, with the repairs that were accepted.
-async fn restage(app: &App, import: &Import) -> Result<Option<Import>, RecordError> {
+async fn restage(app: &App, import: &Import, until: Instant) -> Result<Option<Import>, RecordError> {
     let store = app.store()?;
-    match stage::run(app, import).await {
-        Ok(staged) => settled(store::imports::staged(store, import, &staged.counts, staged.rejects_key.as_deref(), app.now()).await),
+    match stage::run(app, import, until).await {
+        Ok(staged) => settled(staged.record(app, import).await),
         Err(Stopped::Refused(failure)) => settled(store::imports::fail(store, import, &failure, app.now()).await).map(|_| None),
         // Cancelled, or staged by another worker: its message is still there.
         Err(Stopped::Over) => Ok(Some(store::imports::get(store, import.id).await?)),
@@ -171,7 +169,9 @@ async fn store_batch(app: &App, import: &mut Import, batch: &[StagedRow]) -> Res
         };
         if !work.creates.is_empty() {
             let (places, vendors): (Vec<usize>, Vec<NewVendor>) = work.creates.into_iter().unzip();
-            for (at, created) in places.into_iter().zip(store::vendors::create_batch(store, &vendors, by).await?) {
+            // Begun again, it finds what it has created: the vendors keep their ids.
+            let created = patiently(app, || store::vendors::create_batch(store, &vendors, by)).await?;
+            for (at, created) in places.into_iter().zip(created) {
                 match created {
                     Created::New | Created::Already => outcomes[at] = Some(Outcome::Created),
                     // Since the dry run; the next attempt finds it there.
@@ -238,12 +238,19 @@ impl Work {
         }
         let keys: Vec<String> = drafts.iter().filter_map(|(_, key, _)| key.clone()).collect();
         let mut holders: HashMap<String, Vendor> = store::vendors::find_by_codes(store, &keys).await?;
-        let intended = standing(import);
+        let disputed = drafts.iter().filter_map(|(_, key, raw)| {
+            let vendor = holders.get(key.as_ref()?)?;
+            (mode.updates() && decide::disputes_status(raw, vendor)).then_some(vendor.id)
+        });
+        let imported = standing::imported(store, disputed.collect(), app.now()).await?;
+        let intended = announced(import);
         let mut work = Self::default();
         for (at, key, raw) in drafts {
             let row = batch[at].row;
             let vendor = key.and_then(|key| holders.remove(&key));
-            let holder = vendor.as_ref().map_or(Holder::Nobody, Holder::Vendor);
+            let holder = vendor
+                .as_ref()
+                .map_or(Holder::Nobody, |vendor| Holder::Vendor(vendor, imported.contains(&vendor.id)));
             let was_intended = intended.contains(&row);
             outcomes[at] = match decide::decide(mode, raw, holder, origin(import.id, row)) {
                 Decision::Already => Some(Outcome::Created),
@@ -276,7 +283,7 @@ impl Work {
 }
 
 /// The rows of the batch at the checkpoint that were announced to change vendors.
-fn standing(import: &Import) -> Vec<u32> {
+fn announced(import: &Import) -> Vec<u32> {
     let intent = import.intent.as_ref().filter(|intent| intent.offset == import.checkpoint.offset);
     intent.map(|intent| intent.rows.clone()).unwrap_or_default()
 }
@@ -308,7 +315,9 @@ fn entry(status: MsmeStatus, import_id: ImportId, row: u32, now: Timestamp) -> S
 async fn change(app: &App, mut vendor: Vendor, update: Update, row: ImportOrigin, by: By<'_>) -> Result<bool, RecordError> {
     let store = app.store()?;
     if update.profile != vendor.profile {
-        vendor = match store::vendors::replace_profile(store, &vendor, update.profile, by).await {
+        let write = || store::vendors::replace_profile(store, &vendor, update.profile.clone(), by);
+        let written = patiently(app, write).await;
+        vendor = match written {
             Ok(vendor) => vendor,
             Err(StoreError::Conflict(_)) => return Ok(false),
             Err(error) => return Err(error.into()),
@@ -322,11 +331,27 @@ async fn change(app: &App, mut vendor: Vendor, update: Update, row: ImportOrigin
         entry: app.new_ulid(),
         ..by
     };
-    match store::vendors::add_status(store, &vendor, &entry(status, row.import_id, row.row, now), by).await {
+    let entry = entry(status, row.import_id, row.row, now);
+    match patiently(app, || store::vendors::add_status(store, &vendor, &entry, by)).await {
         Ok(_) => Ok(true),
         Err(StoreError::Conflict(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Writes once the table has time for it. Nobody waits for an answer here, so that a busy table is waited for longer than in a request,
+/// and each at another time, or two that met would meet again.
+async fn patiently<T, W: Future<Output = Result<T, StoreError>>>(app: &App, mut write: impl FnMut() -> W) -> Result<T, StoreError> {
+    for turn in 0..PATIENCE {
+        match write().await {
+            Err(StoreError::Throttled) => {}
+            result => return result,
+        }
+        let most = 500_u64 << turn;
+        let jitter = u64::try_from(app.new_ulid().random() % u128::from(most)).unwrap_or_default();
+        tokio::time::sleep(Duration::from_millis(most / 2 + jitter)).await;
+    }
+    write().await
 }
 
 /// Writes down what became of a batch. None when somebody else did already.
@@ -360,7 +385,7 @@ async fn advance(app: &App, import: &Import, batch: &[StagedRow], outcomes: Vec<
     let mut late = before.late.clone();
     if is_late {
         // Before the checkpoint that names it. Done again, the batch writes over it.
-        let key = files::late(import.id, import.run, before.offset);
+        let key = files::late(import.id, import.attempt(), before.offset);
         objects::put_file(app, &key, lines.finish()?.path(), "application/x-ndjson").await?;
         late.push(before.offset);
     }
@@ -398,7 +423,7 @@ async fn finish(app: &App, import: Import) -> Result<Import, RecordError> {
         ],
     }
     .emit(app.now());
-    if let Err(error) = objects::delete(app, &files::staged(done.id, done.run)).await {
+    if let Err(error) = objects::delete(app, &files::staged(done.id, done.attempt())).await {
         // The bucket's lifecycle deletes it later.
         tracing::warn!(import_id = %done.id, %error, "the staged rows stay for now");
     }
@@ -414,9 +439,15 @@ async fn all_rejects(app: &App, import: &Import) -> Result<String, Stopped> {
         ..
     } = Source::open(app, import).await?;
     let header = sheet.header().to_vec();
-    let mut rejects = Rejects::new(&header, &mapping)?;
+    let kind = rejects::kind(&sheet);
+    let mut rejects = Rejects::new(kind, &header, &mapping)?;
+    if let Some(key) = &import.rejects_key {
+        let earlier = scratch::file()?;
+        objects::get_file(app, key, earlier.path(), u64::MAX).await?;
+        rejects.add_all(earlier.path())?;
+    }
     for offset in &import.checkpoint.late {
-        let key = files::late(import.id, import.run, *offset);
+        let key = files::late(import.id, import.attempt(), *offset);
         let FetchedBytes::Whole(bytes) = objects::get(app, &key, MAX_LATE_BYTES).await? else {
             continue;
         };
@@ -431,15 +462,7 @@ async fn all_rejects(app: &App, import: &Import) -> Result<String, Stopped> {
             }
         }
     }
-    let whole = match &import.rejects_key {
-        None => rejects.finish()?,
-        Some(key) => {
-            let earlier = NamedTempFile::new()?;
-            objects::get_file(app, key, earlier.path(), u64::MAX).await?;
-            rejects.finish_behind(earlier.path(), &header, &mapping)?
-        }
-    };
-    let key = files::all_rejects(import.id, import.run);
-    objects::put_file(app, &key, whole.path(), files::CSV).await?;
+    let key = files::all_rejects(import.id, import.attempt(), kind.extension());
+    objects::put_open_file(app, &key, &rejects.finish()?, files::content_type(&key)).await?;
     Ok(key)
 }

@@ -14,8 +14,8 @@ pub(super) enum Holder<'a> {
     Deleted(VendorId),
     /// This vendor, of which no more needs to be known.
     Id(VendorId),
-    /// This vendor.
-    Vendor(&'a Vendor),
+    /// This vendor, and whether its status rests on an earlier import.
+    Vendor(&'a Vendor, bool),
 }
 
 /// What is to become of a row.
@@ -35,7 +35,8 @@ pub(super) enum Decision {
 /// What changes about a vendor.
 pub(super) struct Update {
     pub(super) profile: VendorProfile,
-    /// The status it is said to have; only where none is known: what a file says does not count more than what is known.
+    /// The status it is said to have; only where none is known, or an earlier file said another: what a file says does not count more
+    /// than what anybody declared, entered or verified.
     pub(super) claim: Option<MsmeStatus>,
     pub(super) warnings: Vec<VendorWarning>,
 }
@@ -44,6 +45,12 @@ pub(super) struct Update {
 pub(super) fn code_key(raw: &RawVendor) -> Option<String> {
     let code = VendorCode::parse(raw.vendor_code.as_deref().unwrap_or_default());
     code.ok().map(|code| code.key())
+}
+
+/// Whether a row says that a vendor is something else than it is known to be.
+pub(super) fn disputes_status(raw: &RawVendor, vendor: &Vendor) -> bool {
+    let claim = raw.msme_status.as_deref().and_then(|text| MsmeStatus::parse(text).ok());
+    vendor.msme_status != MsmeStatus::Unknown && telling(claim).is_some_and(|claim| claim != vendor.msme_status)
 }
 
 /// A claim that says something.
@@ -55,15 +62,18 @@ pub(super) fn decide(mode: ImportMode, raw: RawVendor, holder: Holder<'_>, row: 
     let code = raw.vendor_code.clone().unwrap_or_default();
     let refuse = |error_code: &'static str, message: &str| Decision::Refuse(vec![FieldError::new("vendor_code", code.trim(), error_code, message)]);
     match holder {
-        Holder::Vendor(vendor) if vendor.origin == Some(row) => Decision::Already,
-        Holder::Vendor(vendor) if mode.updates() => {
+        Holder::Vendor(vendor, _) if vendor.origin == Some(row) => Decision::Already,
+        Holder::Vendor(vendor, is_imported) if mode.updates() => {
+            let (raw, passed_over) = raw.without_placeholders();
             let merged = RawVendor::from(&vendor.profile).overlaid_by(raw);
             match ParsedVendor::parse(merged) {
                 Err(errors) => Decision::Refuse(errors),
                 Ok(mut parsed) => {
                     // The code as the vendor has it: that the file writes it in other case is no change.
                     parsed.profile.vendor_code = vendor.profile.vendor_code.clone();
-                    let claim = telling(parsed.claim).filter(|_| vendor.msme_status == MsmeStatus::Unknown);
+                    parsed.warnings.extend(passed_over);
+                    let is_open = vendor.msme_status == MsmeStatus::Unknown || is_imported;
+                    let claim = telling(parsed.claim).filter(|claim| is_open && *claim != vendor.msme_status);
                     if parsed.profile == vendor.profile && claim.is_none() {
                         return Decision::Unchanged(Box::new(parsed));
                     }
@@ -90,7 +100,7 @@ pub(super) fn decide(mode: ImportMode, raw: RawVendor, holder: Holder<'_>, row: 
             Ok(_) => refuse("vendor_unknown", "no vendor has this code"),
         },
         Holder::Id(id) => taken(raw, id, refuse),
-        Holder::Vendor(vendor) => taken(raw, vendor.id, refuse),
+        Holder::Vendor(vendor, _) => taken(raw, vendor.id, refuse),
     }
 }
 

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use domain::VendorId;
 use domain::delivery::Channel;
 use domain::import::{DuplicateFinding, Held, Repeated, shorten};
+use domain::repairs::without_zeros;
 use domain::segment::VendorFilter;
 use domain::vendor::VendorProfile;
 use store::directory::{self, Entry};
@@ -26,6 +27,9 @@ pub(super) struct Known {
     hasher: RandomState,
     vendors: [HashMap<u64, VendorId>; 4],
     rows: [HashMap<u64, u32>; 4],
+    /// Of codes that are all digits: how many zeros stand in front, by what is left without them.
+    zeros: HashMap<u64, usize>,
+    row_zeros: HashMap<u64, (u32, usize)>,
     findings: [DuplicateFinding; 4],
 }
 
@@ -36,6 +40,8 @@ impl Known {
             hasher: RandomState::new(),
             vendors: Default::default(),
             rows: Default::default(),
+            zeros: HashMap::new(),
+            row_zeros: HashMap::new(),
             findings: COLUMNS.map(|column| DuplicateFinding {
                 column: column.to_owned(),
                 ..DuplicateFinding::default()
@@ -51,6 +57,10 @@ impl Known {
         let id = entry.id;
         let code = self.hasher.hash_one(entry.code.to_uppercase());
         self.vendors[CODE].insert(code, id);
+        if let Some(rest) = without_zeros(&entry.code) {
+            let zeros = entry.code.len() - rest.len();
+            self.zeros.entry(self.hasher.hash_one(rest)).or_insert(zeros);
+        }
         if let Some(pan) = &entry.pan {
             let pan = self.hasher.hash_one(pan);
             self.vendors[PAN].entry(pan).or_insert(id);
@@ -68,6 +78,22 @@ impl Known {
     /// The vendor with the code of this key.
     pub(super) fn holder(&self, code_key: &str) -> Option<VendorId> {
         self.vendors[CODE].get(&self.hasher.hash_one(code_key)).copied()
+    }
+
+    /// The code a vendor has that differs from this one, which nobody has, in the zeros in front.
+    pub(super) fn with_other_zeros(&self, code: &str) -> Option<String> {
+        let rest = without_zeros(code)?;
+        let zeros = *self.zeros.get(&self.hasher.hash_one(rest))?;
+        let known = format!("{}{rest}", "0".repeat(zeros));
+        (self.holder(code).is_none() && known != code).then_some(known)
+    }
+
+    /// The earlier good row whose code differs from this one in the zeros in front, and that code. This one is taken down.
+    pub(super) fn row_with_other_zeros(&mut self, row: u32, code: &str) -> Option<(u32, String)> {
+        let rest = without_zeros(code)?;
+        let zeros = code.len() - rest.len();
+        let (first_row, first_zeros) = *self.row_zeros.entry(self.hasher.hash_one(rest)).or_insert((row, zeros));
+        (first_zeros != zeros).then(|| (first_row, format!("{}{rest}", "0".repeat(first_zeros))))
     }
 
     /// Takes down that a row has the code of a vendor.

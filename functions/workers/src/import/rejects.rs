@@ -1,35 +1,57 @@
 //! The rows that go back: their cells as they were, and behind them what is wrong, in a file that can be imported once corrected.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use domain::columns::{self, Mapping, REPORT_COLUMNS, Target, clean_header};
+use domain::columns::{self, Mapping, REPORT_COLUMNS, Target, clean_header, header_names};
 use domain::import::RowError;
-use sheets::{CsvWriter, Row, WriteError};
-use tempfile::NamedTempFile;
+use sheets::{Format, Kind, Limits, Options, Row, Sheet, SheetWriter, WriteError};
 
-/// Writes rejected rows to a file on the disk.
+use super::Stopped;
+
+/// Writes rejected rows to a file on the disk: of the kind they came in, so that a workbook's codes stay text.
 pub(super) struct Rejects {
-    writer: CsvWriter<BufWriter<NamedTempFile>>,
+    writer: SheetWriter,
     /// Cells of the header that are the file's own.
     width: usize,
     /// With the report of an earlier import.
     whole_width: usize,
-    pub(super) count: u32,
 }
 
 impl Rejects {
-    pub(super) fn new(header: &[String], mapping: &Mapping) -> Result<Self, WriteError> {
+    pub(super) fn new(kind: Kind, header: &[String], mapping: &Mapping) -> Result<Self, WriteError> {
         let width = header.len() - report_width(header);
-        let mut names = names(&header[..width], mapping);
+        let mut names = names(header, mapping);
+        names.truncate(width);
         names.extend(REPORT_COLUMNS.map(str::to_owned));
         Ok(Self {
-            writer: CsvWriter::new(BufWriter::new(NamedTempFile::new()?), b',', &names)?,
+            writer: SheetWriter::new(kind, &names)?,
             width,
             whole_width: header.len(),
-            count: 0,
         })
+    }
+
+    /// Takes over the rows of an earlier file of the same import.
+    pub(super) fn add_all(&mut self, earlier: &Path) -> Result<(), Stopped> {
+        let options = Options {
+            limits: Limits {
+                rows: u32::MAX,
+                file_bytes: u64::MAX,
+                // The report stands behind the most cells a row may have.
+                columns: Limits::default().columns + REPORT_COLUMNS.len(),
+                row_bytes: 2 * Limits::default().row_bytes,
+                ..Limits::default()
+            },
+            delimiter: Some(','),
+            encoding: Some("utf-8"),
+            header_row: Some(1),
+            ..Options::default()
+        };
+        let mut sheet = sheets::open_with(earlier, &options).map_err(Stopped::of_sheet)?;
+        while let Some(row) = sheet.next_row().map_err(Stopped::of_sheet)? {
+            self.writer.write(&row.cells)?;
+        }
+        Ok(())
     }
 
     pub(super) fn add(&mut self, row: &Row, errors: &[RowError]) -> Result<(), WriteError> {
@@ -51,24 +73,20 @@ impl Rejects {
             join(&|error| &error.reason),
             suggestions,
         ]);
-        self.count += 1;
         self.writer.write(&cells)
     }
 
-    pub(super) fn finish(self) -> Result<NamedTempFile, WriteError> {
-        Ok(self.writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?)
+    /// The whole file, from its beginning; it is gone once closed.
+    pub(super) fn finish(self) -> Result<File, WriteError> {
+        self.writer.finish()
     }
+}
 
-    /// Puts these rows behind those of an earlier file with the same header.
-    pub(super) fn finish_behind(self, earlier: &Path, header: &[String], mapping: &Mapping) -> Result<NamedTempFile, WriteError> {
-        let header = Self::new(header, mapping)?.finish()?.as_file().metadata()?.len();
-        let mut rows = self.finish()?;
-        let mut whole = NamedTempFile::new()?;
-        io::copy(&mut File::open(earlier)?, whole.as_file_mut())?;
-        rows.as_file_mut().seek(SeekFrom::Start(header))?;
-        io::copy(rows.as_file_mut(), whole.as_file_mut())?;
-        whole.as_file_mut().flush()?;
-        Ok(whole)
+/// The kind of file the rejects of a table come back in.
+pub(super) fn kind(sheet: &Sheet) -> Kind {
+    match sheet.format() {
+        Format::Workbook => Kind::Xlsx,
+        Format::Delimited { .. } => Kind::Csv,
     }
 }
 
@@ -81,17 +99,14 @@ fn report_width(header: &[String]) -> usize {
 /// The headers. One that a person mapped is called as what it was mapped to, so that the corrected file needs no mapping.
 fn names(header: &[String], mapping: &Mapping) -> Vec<String> {
     let proposal = columns::recognise(header).mapping;
-    let name = |header: &String| {
-        let clean = clean_header(header);
-        match (mapping.columns.get(&clean), proposal.columns.get(&clean)) {
-            (Some(meant), proposed) if Some(meant) != proposed => match meant {
-                Target::Columns(columns) if columns.len() == 1 => columns[0].to_owned(),
-                Target::Attribute(_) => meant.to_string(),
-                Target::Columns(_) => header.clone(),
-                Target::Ignore => format!("not imported: {clean}"),
-            },
-            _ => header.clone(),
-        }
+    let name = |(position, (header, name)): (usize, (&String, String))| match (mapping.target(position, &name), proposal.target(position, &name)) {
+        (Some(meant), proposed) if Some(meant) != proposed => match meant {
+            Target::Columns(columns) if columns.len() == 1 => columns[0].to_owned(),
+            Target::Attribute(_) => meant.to_string(),
+            Target::Columns(_) => header.clone(),
+            Target::Ignore => format!("not imported: {name}"),
+        },
+        _ => header.clone(),
     };
-    header.iter().map(name).collect()
+    header.iter().zip(header_names(header)).enumerate().map(name).collect()
 }

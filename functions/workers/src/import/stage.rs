@@ -3,27 +3,33 @@
 
 use std::time::{Duration, Instant};
 
-use domain::columns::{self, Dialect, HeaderFinding, Mapping, Plan, Recognition};
-use domain::import::{ImportCounts, ImportReport, MAX_FILE_BYTES, MAX_ROWS, MappingProblem, RowError, shorten};
+use domain::columns::{self, HeaderFinding, Mapping, Plan, Recognition};
+use domain::import::{ImportCounts, ImportReport, MAX_FILE_BYTES, MAX_ROWS, MappingProblem, RowError, TextEncoding, shorten};
+use domain::repairs::{self, Context, DateOrder, RepairCode};
 use domain::vendor::{ParsedVendor, RawVendor, VendorProfile, VendorWarning};
 use domain::vendor_record::{ImportOrigin, Vendor};
 use domain::{FieldError, VendorId};
 use imports::files;
 use runtime::App;
-use runtime::objects::{self, Fetched};
+use runtime::objects::{self, FetchedSame};
 use sheets::{Format, Limits, Options, Row, Sheet};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use store::StoreError;
-use store::imports::Import;
+use store::imports::{Import, Settings};
 use tempfile::NamedTempFile;
+use ulid::Ulid;
 
-use super::Stopped;
 use super::decide::{self, Decision, Holder, Update};
 use super::findings::Findings;
 use super::known::Known;
 use super::reading::{self, Proposal, Reading, Said};
-use super::rejects::Rejects;
+use super::rejects::{self, Rejects};
 use super::staged::{self, Lines, StagedRow};
+use super::{Stopped, scratch, standing};
+
+/// The columns that are looked at closer.
+const CODE: &str = "vendor_code";
+const DATES: &str = "udyam_registration_date";
 
 /// Rows looked at together: their vendors are read in two calls.
 const BATCH: usize = 200;
@@ -36,8 +42,23 @@ const SHOWN_HEADERS: usize = 200;
 
 /// What a dry run has written.
 pub(super) struct Staged {
+    pub(super) attempt: Ulid,
     pub(super) counts: ImportCounts,
     pub(super) rejects_key: Option<String>,
+    pub(super) source_etag: String,
+}
+
+impl Staged {
+    /// Says so in the job.
+    pub(super) async fn record(&self, app: &App, import: &Import) -> Result<Import, StoreError> {
+        let staged = store::imports::Staged {
+            attempt: self.attempt,
+            counts: &self.counts,
+            rejects_key: self.rejects_key.as_deref(),
+            source_etag: &self.source_etag,
+        };
+        store::imports::staged(app.store()?, import, &staged, app.now()).await
+    }
 }
 
 /// The uploaded file, open for reading. It is gone with `file`.
@@ -47,36 +68,36 @@ pub(super) struct Source {
     pub(super) recognition: Recognition,
     /// With the corrections.
     pub(super) mapping: Mapping,
+    /// What the bucket calls its content.
+    pub(super) etag: String,
     /// Workbooks are read from it bit by bit.
     pub(super) file: NamedTempFile,
 }
 
 impl Source {
     pub(super) async fn open(app: &App, import: &Import) -> Result<Self, Stopped> {
-        let file = NamedTempFile::new()?;
-        match objects::get_file(app, &import.source_key, file.path(), MAX_FILE_BYTES).await? {
-            Fetched::Whole(_) => {}
-            Fetched::Missing => {
+        let file = scratch::file()?;
+        let seen = import.source_etag.as_deref();
+        let etag = match objects::get_same_file(app, &import.source_key, file.path(), MAX_FILE_BYTES, seen).await? {
+            FetchedSame::Whole { etag } => etag,
+            FetchedSame::Replaced => {
+                return Err(Stopped::refused(
+                    "source_replaced",
+                    "the uploaded file is not the one that was checked any more: begin another import with the file you mean",
+                ));
+            }
+            FetchedSame::Missing => {
                 return Err(Stopped::refused(
                     "file_missing",
                     "the file is not there: upload it, then ask for the dry run",
                 ));
             }
-            Fetched::TooLarge => {
+            FetchedSame::TooLarge => {
                 let limit_mb = MAX_FILE_BYTES / (1024 * 1024);
                 return Err(Stopped::of_sheet(sheets::SheetError::TooLarge { limit_mb }));
             }
-        }
-        let options = Options {
-            limits: Limits {
-                file_bytes: MAX_FILE_BYTES,
-                rows: MAX_ROWS,
-                ..Limits::default()
-            },
-            sheet: import.settings.sheet.as_deref(),
-            knows: &columns::is_known,
         };
-        let sheet = sheets::open_with(file.path(), &options).map_err(Stopped::of_sheet)?;
+        let sheet = open(&file, import)?;
         let recognition = columns::recognise(sheet.header());
         let mut mapping = recognition.mapping.clone();
         mapping.correct(import.settings.corrections.clone());
@@ -84,23 +105,75 @@ impl Source {
             sheet,
             recognition,
             mapping,
+            etag,
             file,
         })
     }
 }
 
-/// Reads the file and stores the report, the good rows and the rejects of this run.
-pub(super) async fn run(app: &App, import: &Import) -> Result<Staged, Stopped> {
+/// The table in the file, from its beginning.
+fn open(file: &NamedTempFile, import: &Import) -> Result<Sheet, Stopped> {
+    let Settings { sheet, read_as, .. } = &import.settings;
+    let options = Options {
+        limits: Limits {
+            file_bytes: MAX_FILE_BYTES,
+            rows: MAX_ROWS,
+            ..Limits::default()
+        },
+        sheet: sheet.as_deref(),
+        delimiter: read_as.delimiter,
+        encoding: read_as.encoding.map(TextEncoding::as_str),
+        header_row: read_as.header_row,
+        knows: &columns::is_known,
+    };
+    sheets::open_with(file.path(), &options).map_err(Stopped::of_sheet)
+}
+
+/// Reads the dates of the file, which tell together what one alone does not: whether the day comes first.
+fn date_order(file: &NamedTempFile, import: &Import, plan: &Plan, until: Instant) -> Result<DateOrder, Stopped> {
+    let mut order = DateOrder::Untold;
+    if !plan.columns().any(|column| column == DATES) {
+        return Ok(order);
+    }
+    let mut sheet = open(file, import)?;
+    while let Some(row) = sheet.next_row().map_err(Stopped::of_sheet)? {
+        in_time(until)?;
+        for value in plan.values(&row.cells).filter(|value| value.column == DATES) {
+            order = order.with(&value.text);
+        }
+        if order == DateOrder::Mixed {
+            break;
+        }
+    }
+    Ok(order)
+}
+
+/// A file can be small and slow: nothing keeps it from being read again and again but this.
+fn in_time(until: Instant) -> Result<(), Stopped> {
+    if Instant::now() < until {
+        return Ok(());
+    }
+    Err(Stopped::refused(
+        "too_slow_to_read",
+        "the file takes longer to read than an import may: remove what is not needed, or divide it into several files",
+    ))
+}
+
+/// Reads the file and stores the report, the good rows and the rejects of this attempt. The file is to blame if that is not done in time.
+pub(super) async fn run(app: &App, import: &Import, until: Instant) -> Result<Staged, Stopped> {
+    let attempt = app.new_ulid();
     let source = Source::open(app, import).await?;
     let mut report = about(&source, import);
     let plan = match source.mapping.plan_with(source.sheet.header(), import.settings.mode.required()) {
         Ok(plan) => plan,
         Err(errors) => {
             report.mapping_errors = errors.into_iter().take(50).map(MappingProblem::from).collect();
-            store::imports::put_report(app.store()?, import, report).await?;
+            store::imports::put_report(app.store()?, import, attempt, report).await?;
             return Ok(Staged {
+                attempt,
                 counts: ImportCounts::default(),
                 rejects_key: None,
+                source_etag: source.etag,
             });
         }
     };
@@ -108,15 +181,21 @@ pub(super) async fn run(app: &App, import: &Import) -> Result<Staged, Stopped> {
         mut sheet,
         recognition,
         mapping,
-        file: _file,
+        etag,
+        file,
     } = source;
+    let context = Context {
+        dialect: recognition.dialect,
+        dates: date_order(&file, import, &plan, until)?,
+    };
+    let kind = rejects::kind(&sheet);
     let mut run = Run {
         app,
         import,
-        dialect: recognition.dialect,
+        context,
         known: Known::load(app.store()?).await?,
         findings: Findings::of(plan.columns()),
-        rejects: Rejects::new(sheet.header(), &mapping)?,
+        rejects: Rejects::new(kind, sheet.header(), &mapping)?,
         plan,
         lines: Lines::new()?,
         counts: ImportCounts::default(),
@@ -124,6 +203,7 @@ pub(super) async fn run(app: &App, import: &Import) -> Result<Staged, Stopped> {
         reported_at: Instant::now(),
     };
     while let Some(row) = sheet.next_row().map_err(Stopped::of_sheet)? {
+        in_time(until)?;
         run.read(row);
         if run.waiting.len() == BATCH {
             run.judge_all().await?;
@@ -140,19 +220,24 @@ pub(super) async fn run(app: &App, import: &Import) -> Result<Staged, Stopped> {
         ..
     } = run;
     let staged = lines.finish()?;
-    objects::put_file(app, &files::staged(import.id, import.run), staged.path(), "application/x-ndjson").await?;
+    objects::put_file(app, &files::staged(import.id, attempt), staged.path(), "application/x-ndjson").await?;
     let rejects_key = if counts.rejected > 0 {
-        let key = files::rejects(import.id, import.run);
+        let key = files::rejects(import.id, attempt, kind.extension());
         let file = rejects.finish()?;
-        objects::put_file(app, &key, file.path(), files::CSV).await?;
+        objects::put_open_file(app, &key, &file, files::content_type(&key)).await?;
         Some(key)
     } else {
         None
     };
     (report.columns, report.repairs, report.errors, report.changes) = findings.finish();
     report.duplicates = known.into_findings();
-    store::imports::put_report(app.store()?, import, report).await?;
-    Ok(Staged { counts, rejects_key })
+    store::imports::put_report(app.store()?, import, attempt, report).await?;
+    Ok(Staged {
+        attempt,
+        counts,
+        rejects_key,
+        source_etag: etag,
+    })
 }
 
 /// What can be said of the file before its rows are read.
@@ -178,10 +263,10 @@ fn about(source: &Source, import: &Import) -> ImportReport {
     }
     let effective = |finding: &HeaderFinding| {
         let mut finding = finding.clone();
-        if let Some(target) = mapping.columns.get(&finding.header) {
+        if let Some(target) = mapping.target(finding.position, &finding.header) {
             finding.target = target.clone();
         }
-        if import.settings.corrections.columns.contains_key(&finding.header) {
+        if import.settings.corrections.target(finding.position, &finding.header).is_some() {
             "mapped by hand".clone_into(&mut finding.note);
         }
         finding.header = shorten(&finding.header, 100);
@@ -197,7 +282,7 @@ struct Run<'a> {
     app: &'a App,
     import: &'a Import,
     plan: Plan,
-    dialect: Dialect,
+    context: Context,
     known: Known,
     findings: Findings,
     rejects: Rejects,
@@ -219,7 +304,7 @@ struct Waiting {
 impl Run<'_> {
     fn read(&mut self, row: Row) {
         self.counts.rows += 1;
-        let said = match reading::read(&row, &self.plan, self.dialect, &self.import.settings.accepted) {
+        let said = match reading::read(&row, &self.plan, self.context, &self.import.settings.accepted) {
             Reading::Blank => {
                 self.counts.blank += 1;
                 return;
@@ -229,7 +314,8 @@ impl Run<'_> {
                 return;
             }
             Reading::Refused(errors) => Err(errors),
-            Reading::Says(said) => {
+            Reading::Says(mut said) => {
+                self.mend_zeros(&mut said);
                 self.findings.filled(&said.values);
                 self.findings.repair(row.number, &said.repairs);
                 let raw = staged::raw(&said.values);
@@ -241,12 +327,31 @@ impl Run<'_> {
         self.waiting.push(Waiting { row, said, code_key, holder });
     }
 
+    /// Proposes the code that a vendor has with other zeros in front.
+    fn mend_zeros(&self, said: &mut Said) {
+        let Some((_, text)) = said.values.iter_mut().find(|(column, _)| column == CODE) else {
+            return;
+        };
+        let Some(known) = self.known.with_other_zeros(text.trim()) else { return };
+        let repair = repairs::code_zeros(text.trim(), &known);
+        let is_applied = self.import.settings.accepted.admits(&repair);
+        if is_applied {
+            *text = known;
+        }
+        said.repairs.push(Proposal {
+            column: CODE.to_owned(),
+            repair,
+            is_applied,
+        });
+    }
+
     async fn judge_all(&mut self) -> Result<(), Stopped> {
         let waiting = std::mem::take(&mut self.waiting);
         let vendors = self.holders(&waiting).await?;
         let deleted = self.deleted(&waiting).await?;
+        let imported = self.imported(&waiting, &vendors).await?;
         for waiting in waiting {
-            self.judge(waiting, &vendors, &deleted)?;
+            self.judge(waiting, &vendors, &imported, &deleted)?;
         }
         if self.reported_at.elapsed() >= PROGRESS_EVERY {
             match store::imports::analysed(self.app.store()?, self.import, &self.counts, self.app.now()).await {
@@ -281,7 +386,23 @@ impl Run<'_> {
         Ok(store::vendors::deleted_among(self.app.store()?, &codes).await?)
     }
 
-    fn judge(&mut self, waiting: Waiting, vendors: &HashMap<VendorId, Vendor>, deleted: &HashMap<String, VendorId>) -> Result<(), Stopped> {
+    /// Those of them that rows say another status of, and that have theirs from an earlier file.
+    async fn imported(&self, waiting: &[Waiting], vendors: &HashMap<VendorId, Vendor>) -> Result<HashSet<VendorId>, Stopped> {
+        let disputed = waiting.iter().filter_map(|row| {
+            let (vendor, (_, raw)) = (vendors.get(&row.holder?)?, row.said.as_ref().ok()?);
+            decide::disputes_status(raw, vendor).then_some(vendor.id)
+        });
+        let disputed: HashSet<VendorId> = disputed.collect();
+        Ok(standing::imported(self.app.store()?, disputed.into_iter().collect(), self.app.now()).await?)
+    }
+
+    fn judge(
+        &mut self,
+        waiting: Waiting,
+        vendors: &HashMap<VendorId, Vendor>,
+        imported: &HashSet<VendorId>,
+        deleted: &HashMap<String, VendorId>,
+    ) -> Result<(), Stopped> {
         let Waiting { row, said, code_key, holder } = waiting;
         let (said, raw) = match said {
             Ok(said) => said,
@@ -291,12 +412,22 @@ impl Run<'_> {
         if let Some(id) = holder {
             self.known.held(row.number, &code, id);
         }
+        if holder.is_none()
+            && let Some(error) = lost_zeros(row.number, &said.repairs)
+        {
+            return self.reject(&row, &[error]);
+        }
+        let known = |id: VendorId| {
+            vendors
+                .get(&id)
+                .map_or(Holder::Nobody, |vendor| Holder::Vendor(vendor, imported.contains(&id)))
+        };
         let holder = match holder {
             None => code_key
                 .as_ref()
                 .and_then(|key| deleted.get(key))
                 .map_or(Holder::Nobody, |id| Holder::Deleted(*id)),
-            Some(id) if self.import.settings.mode.updates() => vendors.get(&id).map_or(Holder::Nobody, Holder::Vendor),
+            Some(id) if self.import.settings.mode.updates() => known(id),
             Some(id) => Holder::Id(id),
         };
         let origin = ImportOrigin {
@@ -304,7 +435,7 @@ impl Run<'_> {
             row: row.number,
         };
         let decision = decide::decide(self.import.settings.mode, raw, holder, origin);
-        let (profile, warnings): (&VendorProfile, &[VendorWarning]) = match &decision {
+        let (profile, found): (&VendorProfile, &[VendorWarning]) = match &decision {
             Decision::Refuse(errors) => {
                 let errors = with_suggestions(row.number, errors, &said.repairs);
                 return self.reject(&row, &errors);
@@ -328,19 +459,21 @@ impl Run<'_> {
                 &[RowError::new(row.number, "vendor_code", code.trim(), "duplicate_in_file", &reason)],
             );
         }
+        let mut warnings = [said.notes.as_slice(), found].concat();
+        warnings.extend(self.other_zeros(row.number, code.trim(), &said.repairs));
         let own = match holder {
-            Holder::Vendor(vendor) => Some(vendor.id),
+            Holder::Vendor(vendor, _) => Some(vendor.id),
             Holder::Nobody | Holder::Deleted(_) | Holder::Id(_) => None,
         };
         self.known.compare(row.number, profile, own);
-        self.findings.warn(row.number, warnings, &said.values);
+        self.findings.warn(row.number, &warnings, &said.values);
         self.counts.with_warnings += u32::from(!warnings.is_empty());
         self.counts.repaired += u32::from(said.repairs.iter().any(|repair| repair.is_applied));
         match &decision {
             Decision::Create(_) => self.counts.creates += 1,
             Decision::Update(update) => {
                 self.counts.updates += 1;
-                if let Holder::Vendor(vendor) = holder {
+                if let Holder::Vendor(vendor, _) = holder {
                     self.findings.changed(row.number, vendor, &update.profile, update.claim);
                 }
             }
@@ -353,12 +486,45 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// That a vendor or an earlier row has the code with other zeros in front.
+    fn other_zeros(&mut self, row: u32, code: &str, repairs: &[Proposal]) -> Option<VendorWarning> {
+        let is_open = |proposal: &&Proposal| proposal.repair.code == RepairCode::CodeZeros && !proposal.is_applied;
+        let in_file = self.known.row_with_other_zeros(row, code);
+        let message = match (repairs.iter().find(is_open), in_file) {
+            (Some(Proposal { repair, .. }), _) => {
+                format!(
+                    "a vendor has the code {}: accept the repair code_zeros if that is meant, or this becomes another vendor",
+                    repair.to
+                )
+            }
+            (None, Some((first_row, known))) => format!("row {first_row} of this file has the code {known}: check that two vendors are meant"),
+            (None, None) => return None,
+        };
+        Some(VendorWarning {
+            field: CODE,
+            code: RepairCode::CodeZeros.as_str(),
+            message,
+        })
+    }
+
     fn reject(&mut self, row: &Row, errors: &[RowError]) -> Result<(), Stopped> {
         self.counts.rejected += 1;
         self.findings.reject(errors);
         self.rejects.add(row, errors)?;
         Ok(())
     }
+}
+
+/// That a code is a number with `.0`, unless somebody accepted it without. Whether zeros stood before it cannot be known.
+fn lost_zeros(row: u32, repairs: &[Proposal]) -> Option<RowError> {
+    let is_open = |proposal: &&Proposal| proposal.column == CODE && proposal.repair.code == RepairCode::DecimalZero && !proposal.is_applied;
+    let Proposal { repair, .. } = repairs.iter().find(is_open)?;
+    let reason =
+        "a spreadsheet made a number of this code, and zeros before it may be lost: accept the repair decimal_zero, or enter the code as text";
+    Some(RowError {
+        suggestion: Some(repair.to.clone()),
+        ..RowError::new(row, CODE, &repair.from, "vendor_code_decimal_zero", reason)
+    })
 }
 
 /// What is wrong with a row, with the repairs that were not made as suggestions.

@@ -8,6 +8,8 @@ use domain::vendor::RawVendor;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use super::scratch;
+
 /// A good row: what it says, repaired and by column.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StagedRow {
@@ -42,7 +44,7 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
-            out: BufWriter::new(NamedTempFile::new()?),
+            out: BufWriter::new(scratch::file()?),
         })
     }
 

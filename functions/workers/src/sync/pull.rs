@@ -109,6 +109,7 @@ async fn brought(app: &App, source: &SyncSource, run: &SyncRun, may_wait: bool) 
                 sheet: None,
                 corrections: settings.mapping.clone(),
                 accepted: settings.accepted.clone(),
+                ..Settings::default()
             },
             // As the import itself: whoever does this again after a crash makes the same.
             run: run.id.ulid(),

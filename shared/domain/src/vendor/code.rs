@@ -3,6 +3,9 @@
 use super::text::present;
 use crate::identifiers;
 
+/// The most characters of a code.
+pub const MAX_CODE_CHARS: usize = 40;
+
 /// The buyer's own code for a vendor, 1 to 40 characters, kept as given.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VendorCode(String);
@@ -44,7 +47,7 @@ impl VendorCode {
     pub fn parse(text: &str) -> Result<Self, VendorCodeError> {
         let code = present(text).ok_or(VendorCodeError::Missing)?;
         let found = code.chars().count();
-        if found > 40 {
+        if found > MAX_CODE_CHARS {
             return Err(VendorCodeError::Length { found });
         }
         if code.contains(char::is_control) {

@@ -19,9 +19,9 @@ use crate::declaration::Activity;
 use crate::delivery::Channel;
 use crate::identifiers::{EmailAddress, Gstin, IndianState, MobileNumber, Pan, PinCode, Udyam};
 
-pub use code::{VendorCode, VendorCodeError};
+pub use code::{MAX_CODE_CHARS, VendorCode, VendorCodeError};
 pub use findings::{FieldError, VendorWarning};
-pub use parse::ParsedVendor;
+pub use parse::{ParsedVendor, Strictness};
 pub use raw::RawVendor;
 pub use status::{MsmeStatus, MsmeStatusError};
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::civil::Date;
 
-use super::text::{letters_and_digits, present, rupees_to_paise, yes_or_no};
+use super::text::{is_no_date, is_no_gstin, is_no_pan, letters_and_digits, parts, present, rupees_to_paise, with_decimal_point, yes_or_no};
 use super::{
     FieldError, MAX_ATTRIBUTES, MAX_EMAILS, MAX_GSTINS, MAX_PHONES, MAX_TAGS, MsmeStatus, MsmeStatusError, OptIn, RawVendor, VendorCode,
     VendorProfile, VendorWarning,
@@ -14,7 +14,18 @@ use crate::declaration::Activity;
 use crate::identifiers::{EmailAddress, Gstin, GstinForm, IndianState, MobileNumber, Pan, Parsed, PinCode, Udyam, UdyamError, Warning};
 
 /// Under which free field a word of an older scheme is kept that does not say which status is meant.
-const CLAIMED: &str = "msme_status_claimed";
+pub(super) const CLAIMED: &str = "msme_status_claimed";
+
+/// What becomes of a value that cannot be taken while others can.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// It is named in a warning, and the vendor is accepted without it. Files hold what nobody is there to correct: landlines and foreign
+    /// numbers go even where they are the only ones.
+    #[default]
+    Lenient,
+    /// It is an error: whoever sends a vendor is there to correct it, and takes what was accepted for what was sent.
+    Strict,
+}
 
 /// A vendor that was accepted, with what was noticed.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +45,16 @@ impl ParsedVendor {
     /// A GSTIN that belongs to another PAN is an error. That state, PIN code and GSTIN point to different states is a
     /// warning: vendors register in one state and keep an office in another. A lapsed Udyog Aadhaar number in the Udyam
     /// field is dropped with a warning, for asking such vendors is what campaigns are for. Of several values in one field
-    /// the valid ones are taken, with a warning that names the others.
+    /// the valid ones are taken, with a warning that names the others: this is [`Strictness::Lenient`].
     pub fn parse(raw: RawVendor) -> Result<Self, Vec<FieldError>> {
+        Self::parse_with(raw, Strictness::Lenient)
+    }
+
+    /// [`ParsedVendor::parse`], with a say in what becomes of a wrong value beside right ones.
+    ///
+    /// # Errors
+    /// Every field that is wrong.
+    pub fn parse_with(raw: RawVendor, strictness: Strictness) -> Result<Self, Vec<FieldError>> {
         // Destructured in full, so that a new field cannot be forgotten here.
         let RawVendor {
             vendor_code,
@@ -73,7 +92,10 @@ impl ParsedVendor {
             self_declaration,
         } = raw;
 
-        let mut row = Findings::default();
+        let mut row = Findings {
+            strictness,
+            ..Findings::default()
+        };
         let vendor_code = row.vendor_code(vendor_code);
         let company_name = row.company_name(company_name);
         let contact_person_name = row.text("contact_person_name", contact_person_name, 120);
@@ -101,7 +123,7 @@ impl ParsedVendor {
         let tags = row.tags(&tags);
         let mut attributes = row.attributes(attributes);
         if let Some(words) = claimed_words {
-            attributes.insert(CLAIMED.to_owned(), words);
+            row.keep_claim(&mut attributes, words);
         }
         let nda = row.flag("nda", nda);
         let sqa = row.flag("sqa", sqa);
@@ -111,7 +133,7 @@ impl ParsedVendor {
         let self_declaration = row.flag("self_declaration", self_declaration);
         row.compare_places(state, pin_code.as_ref(), gst_numbers.first());
 
-        let Findings { errors, warnings } = row;
+        let Findings { errors, warnings, .. } = row;
         match (vendor_code, company_name) {
             (Some(vendor_code), Some(company_name)) if errors.is_empty() => Ok(Self {
                 profile: VendorProfile {
@@ -158,6 +180,7 @@ impl ParsedVendor {
 /// What parsing one vendor has brought up so far.
 #[derive(Default)]
 struct Findings {
+    strictness: Strictness,
     errors: Vec<FieldError>,
     warnings: Vec<VendorWarning>,
 }
@@ -214,7 +237,7 @@ impl Findings {
     }
 
     /// The valid ones of several values, in their order and each once. Those that are not are named: in a warning where others are
-    /// valid, else in an error.
+    /// valid and nobody is strict, else in an error.
     fn several<T: PartialEq, E: fmt::Display>(
         &mut self,
         (field, dropped, most): (&'static str, &'static str, usize),
@@ -231,7 +254,8 @@ impl Findings {
             }
         }
         for (part, error) in wrong {
-            if valid.is_empty() {
+            let is_dropped = self.strictness == Strictness::Lenient && (!valid.is_empty() || is_other_phone(code(&error), &part));
+            if !is_dropped {
                 self.error(field, &part, code(&error), error);
             } else {
                 self.warn(field, dropped, format!("{part} was not taken: {error}"));
@@ -300,6 +324,19 @@ impl Findings {
         })
     }
 
+    /// Keeps the words of a status that is none, unless the buyer has a field of that name, or as many fields as there may be.
+    fn keep_claim(&mut self, attributes: &mut BTreeMap<String, String>, words: String) {
+        if attributes.contains_key(CLAIMED) {
+            return;
+        }
+        if attributes.len() >= MAX_ATTRIBUTES {
+            let message = format!("{words:?} was not kept: there are {MAX_ATTRIBUTES} free fields already");
+            self.warn("msme_status", "msme_status_not_kept", message);
+            return;
+        }
+        attributes.insert(CLAIMED.to_owned(), words);
+    }
+
     fn turnover(&mut self, rupees: Option<String>, paise: Option<String>) -> Option<i64> {
         if let Some(paise) = paise.as_deref().and_then(present) {
             return match paise.parse::<i64>() {
@@ -314,8 +351,17 @@ impl Findings {
         let rupees = present(&rupees?)?;
         let paise = rupees_to_paise(&rupees);
         if paise.is_none() {
-            let message = "this is no amount in rupees: write it as 12500000, 1,25,00,000 or 1.25 crore";
-            self.error("annual_turnover", &rupees, "amount_invalid", message);
+            let (code, message) = match with_decimal_point(&rupees).filter(|text| rupees_to_paise(text).is_some()) {
+                Some(meant) => (
+                    "amount_decimal_comma",
+                    format!("a comma ends thousands or lakhs here: write {meant} if it stands before the decimals"),
+                ),
+                None => (
+                    "amount_invalid",
+                    "this is no amount in rupees: write it as 12500000, 1,25,00,000 or 1.25 crore".to_owned(),
+                ),
+            };
+            self.error("annual_turnover", &rupees, code, message);
         }
         paise
     }
@@ -358,10 +404,7 @@ impl Findings {
     }
 
     fn gst_numbers(&mut self, given: &[String]) -> Vec<Gstin> {
-        // URP, "unregistered person", is what returns and e-way bills put where there is no GSTIN.
-        let is_none = |text: &str| ["URP", "UNREGISTERED"].iter().any(|word| text.eq_ignore_ascii_case(word));
-        let parts = given.iter().flat_map(|text| split(text, |c: char| matches!(c, ',' | ';' | '/')));
-        let parts = parts.filter(|part| !is_none(part)).collect();
+        let parts = given.iter().flat_map(|text| parts(text)).filter(|part| !is_no_gstin(part)).collect();
         let gstins = self.several(("gst_number", "gstin_dropped", MAX_GSTINS), parts, Gstin::parse, |error| error.code());
         let gstins: Vec<Gstin> = gstins.into_iter().map(|gstin| self.accept("gst_number", gstin)).collect();
         for gstin in &gstins {
@@ -375,10 +418,7 @@ impl Findings {
     }
 
     fn pan_number(&mut self, given: Option<String>, gstins: &[Gstin]) -> Option<Pan> {
-        // The words the income-tax return utilities prescribe where a deductee has no PAN.
-        let prescribed = ["PANNOTAVBL", "PANAPPLIED", "PANINVALID"];
-        let given = given.as_deref().and_then(present);
-        let given = given.filter(|text| !prescribed.iter().any(|word| text.eq_ignore_ascii_case(word)));
+        let given = given.as_deref().and_then(present).filter(|text| !is_no_pan(text));
         let pan = match &given {
             None => {
                 let pan = gstins.iter().find(|gstin| gstin.form() == GstinForm::Normal).and_then(Gstin::pan)?;
@@ -427,7 +467,7 @@ impl Findings {
     }
 
     fn date(&mut self, field: &'static str, given: Option<String>) -> Option<Date> {
-        let given = present(&given?)?;
+        let given = present(&given?).filter(|text| !is_no_date(text))?;
         let date = given.parse::<Date>().ok();
         if date.is_none() {
             self.error(field, &given, "date_invalid", "this is no date: write it as 2021-04-05");
@@ -552,6 +592,17 @@ impl Findings {
             let message = format!("the GSTIN is of {registered}, the address in {state}: check that both are meant");
             self.warn("gst_number", "gstin_state_mismatch", message);
         }
+    }
+}
+
+/// Whether a telephone number is one that WhatsApp does not reach, rather than a mobile number with an error in it.
+pub(super) fn is_other_phone(code: &str, part: &str) -> bool {
+    const LANDLINE_DIGITS: usize = 8;
+    match code {
+        "phone_not_mobile" | "phone_foreign_country" => true,
+        // A landline without its area's code.
+        "phone_length" => part.bytes().filter(u8::is_ascii_digit).count() <= LANDLINE_DIGITS,
+        _ => false,
     }
 }
 

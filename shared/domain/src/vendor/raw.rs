@@ -7,8 +7,10 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::text::present;
-use super::{OptIn, VendorProfile};
+use super::parse::CLAIMED;
+use super::text::{is_no_date, is_no_gstin, is_no_pan, parts, present};
+use super::{MsmeStatus, MsmeStatusError, OptIn, VendorProfile, VendorWarning};
+use crate::identifiers::{MobileNumber, Udyam, UdyamError};
 
 /// A vendor as someone typed it: every field optional, nothing checked.
 ///
@@ -188,6 +190,46 @@ impl RawVendor {
         *self == Self::default()
     }
 
+    /// Takes out what says nothing, though something is written: a word for "no PAN", a lapsed Udyog Aadhaar number, a landline. In an
+    /// update it must not take the place of what is known; the warnings name what was passed over.
+    pub fn without_placeholders(mut self) -> (Self, Vec<VendorWarning>) {
+        let mut warnings = Vec::new();
+        let mut warn = |field: &'static str, what: &str| {
+            let message = format!("{what:?} says nothing of the vendor: what is known stays");
+            warnings.push(VendorWarning {
+                field,
+                code: "placeholder_ignored",
+                message,
+            });
+        };
+        let mut blank = |field: &'static str, slot: &mut Option<String>, says_nothing: fn(&str) -> bool| {
+            if let Some(text) = slot.as_deref().and_then(present).filter(|text| says_nothing(text)) {
+                warn(field, &text);
+                *slot = None;
+            }
+        };
+        blank("pan_number", &mut self.pan_number, is_no_pan);
+        blank("udyam_number", &mut self.udyam_number, |text| {
+            matches!(Udyam::parse(text), Err(UdyamError::ExpiredUam))
+        });
+        blank("udyam_registration_date", &mut self.udyam_registration_date, is_no_date);
+        let gstins: Vec<String> = self.gst_numbers.iter().flat_map(|text| parts(text)).collect();
+        if !gstins.is_empty() && gstins.iter().all(|part| is_no_gstin(part)) {
+            warn("gst_number", &gstins.join("; "));
+            self.gst_numbers.clear();
+        }
+        let phones: Vec<String> = self.phone_numbers.iter().flat_map(|text| parts(text)).collect();
+        if !phones.is_empty()
+            && phones
+                .iter()
+                .all(|part| MobileNumber::parse(part).is_err_and(|error| super::parse::is_other_phone(error.code(), part)))
+        {
+            warn("phone_number", &phones.join("; "));
+            self.phone_numbers.clear();
+        }
+        (self, warnings)
+    }
+
     /// Lets what `newer` says stand in place of what is here; where it says nothing, this stays. Consents stay: no file and no
     /// other system may grant or take them.
     #[must_use]
@@ -199,6 +241,11 @@ impl RawVendor {
             if new.iter().any(|value| present(value).is_some()) { new } else { old }
         }
         let mut attributes = self.attributes;
+        // Words of an earlier file that told no status give way to those of a newer one.
+        let is_claim = |text: &str| MsmeStatus::parse(text) == Err(MsmeStatusError::Ambiguous);
+        if newer.msme_status.as_deref().and_then(present).is_some_and(|text| is_claim(&text)) {
+            attributes.remove(CLAIMED);
+        }
         attributes.extend(newer.attributes);
         // Paise are from our own record: rupees in the newer one replace them.
         let annual_turnover = one(self.annual_turnover, newer.annual_turnover.clone());

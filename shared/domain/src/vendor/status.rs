@@ -32,8 +32,8 @@ pub enum MsmeStatus {
 /// Why a text is not a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MsmeStatusError {
-    /// A word of an older scheme that does not say which status is meant.
-    #[error("this older word does not say which status is meant: choose micro, small, medium, registered_trader, not_registered or unknown")]
+    /// A word of an older scheme, or a plain yes or no, that does not say which status is meant.
+    #[error("this word does not say which status is meant: choose micro, small, medium, registered_trader, not_registered or unknown")]
     Ambiguous,
     /// No scheme has such a word.
     #[error("this is no MSME status: choose micro, small, medium, registered_trader, not_registered or unknown")]
@@ -86,6 +86,11 @@ impl MsmeStatus {
             "registeredtrader" => Ok(Self::RegisteredTrader),
             "notregistered" | "nonmsme" => Ok(Self::NotRegistered),
             "msmecertified" | "msmeapplicationpending" | "msmepending" | "others" | "other" => Err(MsmeStatusError::Ambiguous),
+            // Answers to "MSME (Yes/No)": yes does not tell the size, and no may mean that nobody asked. 1.0 and 0.0 are of
+            // floating-point columns.
+            "yes" | "y" | "no" | "n" | "true" | "false" | "1" | "0" | "10" | "00" | "registered" | "msme" | "msmeregistered" | "applicable" => {
+                Err(MsmeStatusError::Ambiguous)
+            }
             _ => Err(MsmeStatusError::Unrecognised),
         }
     }

@@ -1,7 +1,7 @@
 //! Files as people, ERP systems and attackers make them.
 
 use crate::support::{archive, file, read, read_within, workbook, workbook_with};
-use sheets::{Flaw, Format, Limits, Options, SheetError};
+use sheets::{Doubt, Flaw, Format, Limits, Options, SheetError, Shown};
 
 const SHEET: &str = "xl/worksheets/sheet0.xml";
 
@@ -32,13 +32,105 @@ fn refused(bytes: &[u8]) -> String {
 
 #[test]
 fn the_delimiter_is_the_one_that_makes_sense_of_the_header() {
-    for delimiter in [',', ';', '\t', '|'] {
+    for delimiter in [',', ';', '\t', '|', '^', '~', ':'] {
         let text = format!("Vendor Code{delimiter}Name\r\nV-1{delimiter}Asha Castings\r\n");
         assert_eq!(rows(text.as_bytes()), [(2, "V-1|Asha Castings".to_owned())], "{delimiter:?}");
     }
     assert_eq!(row(b"remarks, if any;vendor_code;company_name\nx, y, z;V-1;A"), "x, y, z|V-1|A");
     // Unknown headers: the one that gives rows of one width.
     assert_eq!(row(b"alpha;beta, gamma;delta\n1;2, 3, 4;5"), "1|2, 3, 4|5");
+    // Times of day are no columns.
+    assert_eq!(row(b"alpha,beta at 10:00:00\n1,12:30:15"), "1|12:30:15");
+}
+
+#[test]
+fn what_was_chosen_for_a_file_is_not_found_out() {
+    let text = b"report;of;today\nname;place;x\nCaf\xe9;Pune, MH;1\n";
+    let file = file(text);
+    let options = Options {
+        delimiter: Some(';'),
+        encoding: Some("windows-1252"),
+        header_row: Some(2),
+        ..Options::default()
+    };
+    let mut sheet = sheets::open_with(file.path(), &options).unwrap();
+    assert_eq!((sheet.header_row(), sheet.header()), (2, &["name", "place", "x"].map(str::to_owned)[..]));
+    assert_eq!(sheet.next_row().unwrap().unwrap().cells, ["Caf\u{e9}", "Pune, MH", "1"]);
+    let options = Options {
+        header_row: Some(9),
+        ..Options::default()
+    };
+    assert_eq!(sheets::open_with(file.path(), &options).unwrap_err().code(), "no_such_header");
+}
+
+#[test]
+fn a_few_damaged_letters_do_not_spoil_the_others() {
+    let mut bytes = "vendor_code,company_name\n".to_owned().into_bytes();
+    for n in 0..20 {
+        bytes.extend(format!("V-{n},\u{915}\u{93e}\u{935}\u{947}\u{930}\u{940}\n").into_bytes());
+    }
+    bytes.extend(b"V-20,Caf\xe9\n");
+    let (sheet, found) = read(&bytes).unwrap();
+    assert!(matches!(sheet.format(), Format::Delimited { encoding: "UTF-8", .. }));
+    assert_eq!(found[0].cells[1], "\u{915}\u{93e}\u{935}\u{947}\u{930}\u{940}");
+    let damaged: Vec<_> = found
+        .iter()
+        .filter(|row| !row.flaws.is_empty())
+        .map(|row| (row.number, row.flaws.clone()))
+        .collect();
+    assert_eq!(damaged, [(22, vec![(1, Flaw::Undecodable)])]);
+}
+
+#[test]
+fn quotation_marks_that_swallow_rows_are_noticed() {
+    let doubts = |text: &str| {
+        let (_, found) = read(text.as_bytes()).unwrap();
+        found.iter().map(|row| (row.number, row.doubt)).collect::<Vec<_>>()
+    };
+    let header = "vendor_code,company_name,city,state\n";
+    assert_eq!(
+        doubts(&format!("{header}V-1,A,B,C\nV-2,\"D,E,F\nV-3,G,H,I\n")),
+        [(2, None), (3, Some(Doubt::OpenQuote { lines: 2 }))]
+    );
+    assert_eq!(doubts(&format!("{header}V-1,\"A\",B,\"C\"")), [(2, None)]);
+    // Two stray ones: between them lies a row, or the end of one and the beginning of the next.
+    for swallowed in ["V-1,\"A,B,C\nV-2,D,E,F\nV-3,\"G,H,I\n", "V-1,\"A,B,C\nV-2,D\",E,F\n"] {
+        let found = doubts(&format!("{header}{swallowed}"));
+        assert!(matches!(found[0], (2, Some(Doubt::SwallowedRows { .. }))), "{swallowed:?}: {found:?}");
+    }
+    assert_eq!(doubts(&format!("{header}V-1,\"12 Road, Peenya\nBengaluru\",B,C\n")), [(2, None)]);
+    // Inch signs between tabs and bars.
+    for delimiter in ["\t", "|"] {
+        let text = format!("{header}V-1,\"A,B,C\nV-2,12\" pipes,E,F\n").replace(',', delimiter);
+        let (_, found) = read(text.as_bytes()).unwrap();
+        assert_eq!(
+            (found.len(), found[0].cells[1].as_str(), found[0].doubt),
+            (2, "\"A", None),
+            "{delimiter:?}"
+        );
+        let quoted = format!("{header}\"V-1\",\"A,\"\"B\",B,C\n").replace(",\"\"", "-").replace(',', delimiter);
+        assert!(read(quoted.as_bytes()).unwrap().1[0].cells[1].starts_with('A'));
+    }
+}
+
+#[test]
+fn the_end_of_text_of_dos_is_no_row_and_no_letter() {
+    for end in ["\u{1a}", "\r\n\u{1a}", "\r\n\u{1a}\r\n"] {
+        assert_eq!(row(format!("vendor_code,company_name\r\nV-1,A{end}").as_bytes()), "V-1|A", "{end:?}");
+    }
+    assert_eq!(row(b"vendor_code,company_name\r\nV-1,Caf\xe9\x1a"), "V-1|Caf\u{e9}");
+}
+
+#[test]
+fn a_web_page_is_no_workbook_whatever_its_name() {
+    for text in [
+        "<html><table><tr><td>vendor_code",
+        "\u{feff}<?xml version=\"1.0\"?><Workbook>",
+        " \r\n<!DOCTYPE html>",
+        "<TABLE>",
+    ] {
+        assert_eq!(refused(text.as_bytes()), "file_markup", "{text:?}");
+    }
 }
 
 #[test]
@@ -184,6 +276,53 @@ fn cells_that_cannot_be_trusted_are_marked() {
     .unwrap();
     assert_eq!(found[0].flaws, [(0, Flaw::Formula), (1, Flaw::ErrorValue), (2, Flaw::LostDigits)]);
     assert_eq!(found[1].flaws, [(0, Flaw::Formula), (1, Flaw::Formula)]);
+}
+
+#[test]
+fn what_a_person_sees_of_a_number_is_told_where_it_is_something_else() {
+    let styles = r#"<styleSheet><numFmts><numFmt numFmtId="164" formatCode="&quot;V-&quot;0000"/><numFmt numFmtId="165" formatCode="000\-000"/></numFmts><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="4"/></cellXfs></styleSheet>"#;
+    let cells = |row: u32, style: u32| format!(r#"<row r="{row}"><c r="A{row}" s="{style}"><v>1001</v></c></row>"#);
+    let all: String = (0..5).map(|style| cells(style + 2, style)).collect();
+    let strings = "<sst><si><t>vendor_code</t></si><si><t>company_name</t></si></sst>";
+    let bytes = workbook_with(&[("V", "visible", &table(&all))], strings, &[("xl/styles.xml", styles.as_bytes())]);
+    let (_, found) = read(&bytes).unwrap();
+    let shown: Vec<_> = found.iter().map(|row| row.shown.first().map(|(_, shown)| shown.clone())).collect();
+    let expected = [None, Some(Shown::Day), Some(Shown::As("V-1001".to_owned())), Some(Shown::Otherwise), None];
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn cells_right_of_the_header_are_counted_and_left_out() {
+    let (_, found) = read(&simple(
+        r#"<row r="2"><c r="A2"><v>1</v></c><c r="E2"><v>5</v></c><c r="G2"><v>7</v></c></row>"#,
+    ))
+    .unwrap();
+    assert_eq!((found[0].cells.len(), found[0].surplus), (3, 2));
+}
+
+#[test]
+fn a_workbook_may_not_say_a_long_text_without_end() {
+    let limits = Limits {
+        unpacked_bytes: 200_000,
+        ..Limits::default()
+    };
+    let strings = format!(
+        "<sst><si><t>vendor_code</t></si><si><t>company_name</t></si><si><t>{}</t></si></sst>",
+        "x".repeat(30_000)
+    );
+    let rows: String = (2..40)
+        .map(|row| format!(r#"<row r="{row}"><c r="A{row}" t="s"><v>2</v></c></row>"#))
+        .collect();
+    let bytes = workbook_with(&[("V", "visible", &table(&rows))], &strings, &[]);
+    assert_eq!(read_within(&bytes, limits).map(|_| ()).unwrap_err().code(), "too_much_text");
+    // Parts that are each within the limit, and are not together.
+    let sheet = table(&r#"<row/>"#.repeat(25_000));
+    let sheets: Vec<(&str, &str, &str)> = (0..8).map(|_| ("V", "visible", sheet.as_str())).collect();
+    let code = read_within(&workbook_with(&sheets, &strings, &[]), limits)
+        .map(|_| ())
+        .unwrap_err()
+        .code();
+    assert_eq!(code, "workbook_unpacks");
 }
 
 #[test]

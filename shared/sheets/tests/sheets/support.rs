@@ -84,8 +84,8 @@ pub(crate) fn workbook_with(sheets: &[(&str, &str, &str)], strings: &str, parts:
 pub(crate) fn open(path: &Path, limits: Limits) -> Result<Sheet, SheetError> {
     let options = Options {
         limits,
-        sheet: None,
         knows: &domain::columns::is_known,
+        ..Options::default()
     };
     sheets::open_with(path, &options)
 }
