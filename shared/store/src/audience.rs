@@ -171,7 +171,7 @@ async fn speakers(
 /// # Errors
 /// When the table cannot be read.
 pub async fn instead_of(store: &Store, campaign: &Campaign, unreached: &[VendorId]) -> Result<Vec<Vendor>, StoreError> {
-    let wanted = Wanted::of(store, &campaign.content.audience).await?;
+    let wanted = Wanted::of(store, &Lookups::default(), &campaign.content.audience).await?;
     let vendors = vendors::get_many(store, &Vec::from_iter(BTreeSet::from_iter(unreached.iter().copied()))).await?;
     let pans: BTreeSet<String> = vendors
         .into_iter()

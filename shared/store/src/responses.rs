@@ -1,10 +1,11 @@
 //! Vendors' answers, and the dated status they prove.
 
-use domain::declaration::{Declaration, Response};
+use domain::declaration::{Declaration, Response, indian_date};
 use domain::delivery::{Channel, DeliveryEvent, EventKind};
 use domain::identifiers::Pan;
 use domain::pan_group::{self, KeptAlone};
 use domain::status::{self, Evidence, StatusEntry};
+use domain::vendor::VendorProfile;
 use domain::{CampaignId, ResponseId, VendorId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -88,7 +89,8 @@ pub enum Applied {
 }
 
 /// Applies a vendor's answer to the other codes of its PAN (those after `after`, by id), one after the other while there is time:
-/// an entry in each names the answer, and each counts as having answered `root`. From which day the status counts is told by each
+/// an entry in each names the answer, the registration and activity it tells become part of each record, and each counts as having
+/// answered `root`. From which day the status counts is told by each
 /// code's own history, as for the code that answered; it is known from `now` on. Repeating it is harmless.
 ///
 /// An answer is about the person that was asked. Where it names another PAN, or the vendor has another one since, it stays with the
@@ -123,7 +125,7 @@ pub async fn apply_to_pan(
         response_id: Some(response.id),
         campaign_id: Some(response.campaign_id),
         rank: None,
-        known_until: None,
+        known_until: Some(indian_date(response.submitted_at)),
     };
     let who = response.id.to_string();
     let by = By {
@@ -144,14 +146,15 @@ pub async fn apply_to_pan(
             return Ok(Applied::Through(through));
         }
         let id = member.id;
-        vendors::share_with(store, member, by, |history| {
+        let entry_after = |history: &[StatusEntry]| {
             (!history.iter().any(is_it)).then(|| StatusEntry {
                 // The history of a code tells when each thing became known of it: not before it was written.
                 recorded_at: now,
                 ..entry_of(&response.declaration, response.submitted_at, history, evidence.clone())
             })
-        })
-        .await?;
+        };
+        let profile_after = |profile: &VendorProfile| response.declaration.applied_to_code_of_same_pan(profile);
+        vendors::share_with(store, member, by, entry_after, profile_after).await?;
         // Race: the code answers for itself at this moment; its own answer stays.
         store.put_fresh(item(keys::answered(root, id), "campaign_answer", &answered)?).await?;
         through = Some(id);

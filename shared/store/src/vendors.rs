@@ -594,7 +594,21 @@ pub async fn restore(store: &Store, seen: &Vendor, by: By<'_>) -> Result<Vendor,
 /// # Errors
 /// [`StoreError::Conflict`] when the vendor changed meanwhile, or has this very entry already.
 pub async fn add_status(store: &Store, seen: &Vendor, entry: &StatusEntry, by: By<'_>) -> Result<Vendor, StoreError> {
-    let updated = with_status(store, seen, seen.profile.clone(), entry, by.at).await?;
+    add_status_with(store, seen, seen.profile.clone(), entry, by).await
+}
+
+/// [`add_status`], together with what else its evidence says of the vendor.
+///
+/// # Errors
+/// As [`add_status`].
+pub async fn add_status_with(
+    store: &Store,
+    seen: &Vendor,
+    profile: VendorProfile,
+    entry: &StatusEntry,
+    by: By<'_>,
+) -> Result<Vendor, StoreError> {
+    let updated = with_status(store, seen, profile, entry, by.at).await?;
     commit(store, seen, &updated, ChangeKind::StatusChanged, by, Some(entry)).await?;
     Ok(updated)
 }
@@ -630,20 +644,21 @@ pub(crate) async fn share_with_pan(
     let mut shared = Vec::new();
     for member in list_by_pan(store, pan.as_str()).await? {
         let id = member.id;
-        if id != source.id && share_with(store, member, by, &entry_after).await? {
+        if id != source.id && share_with(store, member, by, &entry_after, VendorProfile::clone).await? {
             shared.push(id);
         }
     }
     Ok(shared)
 }
 
-/// Adds to one vendor the entry that `entry_after` makes for its history so far, if any; says whether it did. As in
-/// [`share_with_pan`], and only while the vendor has the PAN it has in `member`.
+/// Adds to one vendor the entry that `entry_after` makes for its history so far, if any, and makes its record what `profile_after`
+/// says; tells whether it did. As in [`share_with_pan`], and only while the vendor has the PAN it has in `member`.
 pub(crate) async fn share_with(
     store: &Store,
     member: Vendor,
     by: By<'_>,
     entry_after: impl Fn(&[StatusEntry]) -> Option<StatusEntry>,
+    profile_after: impl Fn(&VendorProfile) -> VendorProfile,
 ) -> Result<bool, StoreError> {
     let pan = member.profile.pan_number.clone();
     let mut seen = member;
@@ -655,7 +670,7 @@ pub(crate) async fn share_with(
         if store.get::<StatusEntry>(key).await?.is_some() {
             return Ok(false);
         }
-        match add_status(store, &seen, &entry, by).await {
+        match add_status_with(store, &seen, profile_after(&seen.profile), &entry, by).await {
             Ok(_) => return Ok(true),
             // Changed between the read and the write, or the entry is there by now: look again.
             Err(StoreError::Conflict(_)) if attempt < 5 => match get(store, seen.id).await {
