@@ -23,13 +23,30 @@ const CHOOSING: [&str; 12] = [
 ];
 
 /// The others.
-const OTHERS: [&str; 4] = ["segment", "sort", "limit", "cursor"];
+const OTHERS: [&str; 5] = ["segment", "deleted", "sort", "limit", "cursor"];
 
 /// Whom a list means.
 pub(crate) struct Meant {
     pub(crate) filter: VendorFilter,
     /// The version of the segment it is of: another one means others.
     pub(crate) segment_version: Option<u64>,
+}
+
+/// Whether a list is of deleted vendors, which nothing else is known of than when they were deleted.
+///
+/// # Errors
+/// 422 for another value, or a filter beside it.
+pub(crate) fn is_of_deleted(request: &Request) -> Result<bool, ApiError> {
+    let given = || request.query.iter().map(|(name, _)| name.as_str());
+    match request.query("deleted") {
+        Some("true") if given().any(|name| CHOOSING.contains(&name) || ["segment", "sort"].contains(&name)) => {
+            let message = "deleted vendors are listed by the time they were deleted: leave filters and order out";
+            Err(invalid("deleted", "true", "filter_given", message))
+        }
+        Some("true") => Ok(true),
+        None | Some("false") => Ok(false),
+        Some(other) => Err(invalid("deleted", other, "yes_or_no", "write true or false")),
+    }
 }
 
 /// Reads `q`, `msme_status`, `state`, `supplier_type`, `tag` (each may come several times, or with commas), `has_email`, `has_whatsapp`,

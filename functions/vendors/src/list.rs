@@ -30,12 +30,16 @@ pub static ROUTE: Route = Route::new(
         ("suppressed_whatsapp" = Option<bool>, Query, description = "Whether the first mobile number is suppressed; without one it is not"),
         ("responded" = Option<String>, Query, description = "cmp_…: answered this campaign or a reminder of it"),
         ("not_responded" = Option<String>, Query, description = "cmp_…: did not"), ("segment" = Option<String>, Query, description = "seg_…: a saved filter; with no other filter beside it"),
+        ("deleted" = Option<bool>, Query, description = "`true`: the deleted vendors, the last one deleted first; with no other filter beside it"),
         ("sort" = Option<String>, Query, description = "`code` (default), `name`, `created` or `updated`, the newest first"),
         ("limit" = Option<u32>, Query, description = "1 to 200, default 50"), ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
     responses((status = 200, description = "A page", body = List<VendorResponse>), (status = 422, description = "A parameter is wrong or unknown, or the segment changed since the page before")),
     security(("bearer" = [])))]
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let mut page = paging::page(app, &request).await?;
+    if filter::is_of_deleted(&request)? {
+        return deleted(app, &request, &page).await;
+    }
     let (meant, order) = (filter::filter(app, &request).await?, filter::order(&request)?);
     take_version(&mut page, &meant)?;
     let found = store::directory::find(app.store()?, &meant.filter, order, &page).await?;
@@ -45,6 +49,17 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         items: found.vendors.items.into_iter().map(VendorResponse::from).collect(),
         next_cursor,
         total: Some(found.total),
+    })
+}
+
+/// The vendors that were deleted and can be restored.
+async fn deleted(app: &App, request: &Request, page: &PageRequest) -> Result<Response, ApiError> {
+    let store = app.store()?;
+    let (vendors, counts) = futures::future::try_join(store::vendors::list_deleted(store, page), store.vendor_counts()).await?;
+    respond::ok(&List {
+        items: vendors.items.into_iter().map(VendorResponse::from).collect(),
+        next_cursor: paging::cursor(app, request, vendors.next).await?,
+        total: Some(counts.deleted),
     })
 }
 

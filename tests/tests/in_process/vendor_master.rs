@@ -37,6 +37,11 @@ async fn a_deleted_vendor_is_restored_as_it_was_unless_its_code_was_given_away()
     let before = manager.get(&get::ROUTE, &path).await.expect(200).json();
     manager.delete(&delete::ROUTE, &path).await.expect(204);
     assert_eq!(codes(&manager, "q=kaveri").await, Vec::<String>::new(), "what is deleted is not found");
+    let deleted = manager.get(&list::ROUTE, &format!("{VENDORS}?deleted=true")).await.expect(200).json();
+    assert_eq!((&deleted["total"], &deleted["items"][0]["vendor_code"]), (&json!(1), &json!("V-1")), "but can be found to be restored");
+    assert!(deleted["items"][0]["deleted_at"].is_string());
+    let refused = manager.get(&list::ROUTE, &format!("{VENDORS}?deleted=true&q=kaveri")).await.expect(422);
+    assert_eq!(refused.field_errors()[0].0, "deleted");
 
     let restored = manager
         .post(&restore::ROUTE, &format!("{path}/restore"), json!({}))
@@ -45,6 +50,7 @@ async fn a_deleted_vendor_is_restored_as_it_was_unless_its_code_was_given_away()
         .json();
     assert_eq!(restored["emails"], before["emails"]);
     assert_eq!(codes(&manager, "q=kaveri").await, ["V-1"]);
+    assert_eq!(codes(&manager, "deleted=true").await, Vec::<String>::new());
     manager.post(&restore::ROUTE, &format!("{path}/restore"), json!({})).await.expect(200);
 
     manager.delete(&delete::ROUTE, &path).await.expect(204);
