@@ -147,7 +147,7 @@ async fn analyse(app: &App, id: ImportId, run: Ulid, until: Instant) -> Result<(
         Err(error) => return Err(error.into()),
     };
     let ended = match stage::run(app, &import, until).await {
-        Ok(staged) => staged.record(app, &import).await,
+        Ok(staged) => staged.record(store, &import, app.now()).await,
         Err(Stopped::Refused(failure)) => store::imports::fail(store, &import, &failure, app.now()).await,
         Err(Stopped::Over) => return Ok(()),
         Err(Stopped::Failed(error)) => return Err(error),

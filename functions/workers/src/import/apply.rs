@@ -115,7 +115,7 @@ fn is_open(import: &Import) -> bool {
 async fn restage(app: &App, import: &Import, until: Instant) -> Result<Option<Import>, RecordError> {
     let store = app.store()?;
     match stage::run(app, import, until).await {
-        Ok(staged) => settled(staged.record(app, import).await),
+        Ok(staged) => settled(staged.record(store, import, app.now()).await),
         Err(Stopped::Refused(failure)) => settled(store::imports::fail(store, import, &failure, app.now()).await).map(|_| None),
         // Cancelled, or staged by another worker: its message is still there.
         Err(Stopped::Over) => Ok(Some(store::imports::get(store, import.id).await?)),

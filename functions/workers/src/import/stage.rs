@@ -10,12 +10,13 @@ use domain::vendor::{ParsedVendor, RawVendor, VendorProfile, VendorWarning};
 use domain::vendor_record::{ImportOrigin, Vendor};
 use domain::{FieldError, VendorId};
 use imports::files;
+use jiff::Timestamp;
 use runtime::App;
 use runtime::objects::{self, FetchedSame};
 use sheets::{Format, Limits, Options, Row, Sheet};
 use std::collections::{HashMap, HashSet};
-use store::StoreError;
 use store::imports::{Import, Settings};
+use store::{Store, StoreError};
 use tempfile::NamedTempFile;
 use ulid::Ulid;
 
@@ -50,14 +51,14 @@ pub(super) struct Staged {
 
 impl Staged {
     /// Says so in the job.
-    pub(super) async fn record(&self, app: &App, import: &Import) -> Result<Import, StoreError> {
+    pub(super) async fn record(&self, store: &Store, import: &Import, now: Timestamp) -> Result<Import, StoreError> {
         let staged = store::imports::Staged {
             attempt: self.attempt,
             counts: &self.counts,
             rejects_key: self.rejects_key.as_deref(),
             source_etag: &self.source_etag,
         };
-        store::imports::staged(app.store()?, import, &staged, app.now()).await
+        store::imports::staged(store, import, &staged, now).await
     }
 }
 
