@@ -57,6 +57,8 @@ impl<T: Text> Records<T> {
             if self.out[..len].iter().any(|byte| !byte.is_ascii_whitespace() && *byte != END_OF_TEXT) {
                 let mut row = self.row(cells)?;
                 if is_open {
+                    // The line break that showed it.
+                    let _ = row.cells.last_mut().and_then(String::pop);
                     let lines = self.out[..len].trim_ascii_end().iter().filter(|byte| **byte == b'\n').count() + 1;
                     row.doubt = Some(Doubt::OpenQuote {
                         lines: u32::try_from(lines).unwrap_or(u32::MAX),
@@ -89,13 +91,17 @@ impl<T: Text> Records<T> {
         let row = self.number.saturating_add(1);
         loop {
             let input = self.text.fill()?;
-            if input.is_empty() {
-                is_open = is_begun && is_within_quotes(&self.core);
-            }
+            // At the end of the text a line break ends the record, unless a quoted cell is open: then it is a part of that.
+            let is_over = input.is_empty();
+            let is_probe = is_over && is_begun && !is_open;
+            let input = if is_probe { b"\n" } else { input };
             is_begun = true;
             let (result, read, written, ended) = self.core.read_record(input, &mut self.out[len..], &mut self.ends[cells..]);
-            self.after_return = read > 0 && input[read - 1] == b'\r';
-            self.text.consume(read);
+            is_open |= is_probe && read > 0 && matches!(result, ReadRecordResult::InputEmpty);
+            if !is_over {
+                self.after_return = read > 0 && input[read - 1] == b'\r';
+                self.text.consume(read);
+            }
             len += written;
             cells += ended;
             match result {
@@ -163,13 +169,6 @@ impl<T: Text> Records<T> {
         }
         Ok(row)
     }
-}
-
-/// Whether a record ends in the middle of a quoted cell: then a line break would not end it.
-fn is_within_quotes(core: &Reader) -> bool {
-    let mut probe = core.clone();
-    let (result, ..) = probe.read_record(b"\n", &mut [0; 8], &mut [0; 8]);
-    result == ReadRecordResult::InputEmpty
 }
 
 /// Whether quotation marks enclose cells. Where tabs or bars stand between cells nobody needs them, and what is written there is an
