@@ -536,6 +536,7 @@ async fn a_large_group_is_gone_through_in_stretches() {
     }
     let campaign = planned(&app, &[Channel::Email], once_per_pan()).await;
     send(&app, campaign, one, &MICRO).await.expect(201);
+    others.sort_unstable();
     let mut after = None;
     for vendor in &others {
         let applied = store::responses::apply_to_pan(app.store(), one, campaign, after, app.app().now(), || false).await;
@@ -644,9 +645,11 @@ async fn group(app: &TestApp, vendor: VendorId) -> Value {
         .json()
 }
 
+/// What contradicts, but for the names, which differ in all of these tests.
 fn contradictions(group: &Value) -> Vec<&str> {
     let found = group["contradictions"].as_array().unwrap();
-    found.iter().map(|found| found["code"].as_str().unwrap()).collect()
+    let codes = found.iter().map(|found| found["code"].as_str().unwrap());
+    codes.filter(|code| *code != "two_names").collect()
 }
 
 #[tokio::test]
