@@ -18,7 +18,7 @@ pub async fn serve_dynamodb() -> Result<String, Error> {
     let database = Database::memory()?;
     database.create_table(serde_json::from_value(table_of_template()?)?)?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let address = format!("http://{}/", listener.local_addr()?);
+    let address = format!("http://{}", listener.local_addr()?);
     tokio::spawn(dynoxide::server::serve_on(listener, database));
     Ok(address)
 }

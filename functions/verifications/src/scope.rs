@@ -67,6 +67,10 @@ pub(crate) async fn read(app: &App, request: &StartRequest) -> Result<Scope, Api
         (None, Some(filter), None) => {
             filter.check()?;
             let filter: VendorFilter = filter.clone().normalised();
+            let unknown = store::directory::unknown_campaigns(store, &filter).await?;
+            if !unknown.is_empty() {
+                return Err(unknown.into());
+            }
             let entries = store::directory::entries(store, &filter).await?;
             let scope = RunScope {
                 segment_id: None,

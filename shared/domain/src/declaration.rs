@@ -101,7 +101,12 @@ impl Declaration {
     /// Of its registration and its activity a vendor knows best: what it says takes the place of what was on file. PAN and GSTINs
     /// are the buyer's own records, which tax returns rest on: they are filled in where there are none, and only if they agree.
     pub fn applied_to(&self, profile: &VendorProfile) -> VendorProfile {
-        let mut profile = self.applied_to_code_of_same_pan(profile);
+        let mut profile = VendorProfile {
+            udyam_number: self.udyam.clone().or_else(|| profile.udyam_number.clone()),
+            udyam_registration_date: self.registration_date.or(profile.udyam_registration_date),
+            activity: Some(self.activity),
+            ..profile.clone()
+        };
         let embedded = profile.gst_numbers.iter().find_map(Gstin::pan);
         if profile.pan_number.is_none() && (embedded.is_none() || embedded == self.pan) {
             profile.pan_number.clone_from(&self.pan);
@@ -113,12 +118,15 @@ impl Declaration {
         profile
     }
 
-    /// What an answer says of the legal person, and so of every code of its PAN: the registration and the activity.
+    /// The record of another code of the same PAN with what the answer says of the legal person: registration and activity, where
+    /// nothing is on file. What is on file stays, so that two Udyam numbers under one PAN are seen.
     pub fn applied_to_code_of_same_pan(&self, profile: &VendorProfile) -> VendorProfile {
+        let is_of_other_number = profile.udyam_number.is_some() && profile.udyam_number != self.udyam;
+        let registration_date = self.registration_date.filter(|_| !is_of_other_number);
         VendorProfile {
-            udyam_number: self.udyam.clone().or_else(|| profile.udyam_number.clone()),
-            udyam_registration_date: self.registration_date.or(profile.udyam_registration_date),
-            activity: Some(self.activity),
+            udyam_number: profile.udyam_number.clone().or_else(|| self.udyam.clone()),
+            udyam_registration_date: profile.udyam_registration_date.or(registration_date),
+            activity: profile.activity.or(Some(self.activity)),
             ..profile.clone()
         }
     }
@@ -412,6 +420,13 @@ mod tests {
         // A sibling takes the registration, not the GSTINs, which may be of another state's code.
         let sibling = declared.applied_to_code_of_same_pan(&profile(|raw| raw.pan_number = Some("AAPFU0939F".into())));
         assert_eq!(text(&sibling), (udyam, pan("AAPFU0939F"), 0, Some(Activity::Services)));
+        // Where another number is on file, the two must be seen.
+        let disputed = declared.applied_to_code_of_same_pan(&profile(|raw| {
+            raw.udyam_number = Some("UDYAM-MH-12-9999999".into());
+            raw.activity = Some("trading".into());
+        }));
+        assert_eq!(text(&disputed), (Some("UDYAM-MH-12-9999999".to_owned()), None, 0, Some(Activity::Trading)));
+        assert_eq!(disputed.udyam_registration_date, None);
     }
 
     #[test]

@@ -140,7 +140,8 @@ pub async fn apply_to_pan(
     let others = members
         .into_iter()
         .filter(|member| member.id != vendor && after.is_none_or(|after| member.id > after));
-    let mut through = after;
+    // One at least, however little time there is.
+    let mut through = None;
     for member in others {
         if let Some(through) = through.filter(|_| !has_time()) {
             return Ok(Applied::Through(through));

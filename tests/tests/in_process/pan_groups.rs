@@ -423,7 +423,7 @@ async fn assert_shared(app: &TestApp, campaign: CampaignId, from: VendorId, to: 
             response_id: Some(response),
             campaign_id: Some(campaign),
             rank: None,
-            known_until: None,
+            known_until: Some(entry.known_until()),
         };
         assert_eq!(
             (&entry.evidence, entry.status, entry.effective_from),
