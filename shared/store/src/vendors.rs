@@ -223,11 +223,11 @@ pub(crate) fn writes(
         writes.push(put(store, directory::entry(is, entry_key(is)))?);
     }
     // A token is filed with the code: another code moves all of them.
-    let tokens = |vendor: Option<&Vendor>| {
+    let tokens = |vendor: Option<&Vendor>| -> BTreeSet<(String, String)> {
         let of = |vendor: &Vendor| search::tokens(&vendor.profile).into_iter().map(|token| (token, code(vendor))).collect();
         vendor.map(of).unwrap_or_default()
     };
-    let (old, new): (BTreeSet<(String, String)>, BTreeSet<(String, String)>) = (tokens(was), tokens(is));
+    let (old, new) = (tokens(was), tokens(is));
     for (token, code) in old.difference(&new) {
         writes.push(delete(store, keys::search_token(token, code, after.id))?);
     }

@@ -333,7 +333,7 @@ impl Aws {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let answer = self
             .http
-            .request(method, format!("{base}{path}"))
+            .request(method, format!("{}{path}", base.trim_end_matches('/')))
             .headers(headers)
             .body(body)
             .send()
