@@ -1,5 +1,5 @@
 //! The main job, as a user would do it over HTTP: import vendors, write templates, run campaigns by e-mail and WhatsApp, collect
-//! answers, remind those who are silent. With what goes wrong on the way: a throttled provider, a lost answer, dead addresses.
+//! answers, remind those who are silent; then take vendors from other systems, verify and export them. With what goes wrong on the way: a throttled provider, a lost answer, dead addresses.
 //!
 //! `make demo` prints it; a stack test asserts on what it returns.
 
@@ -7,6 +7,7 @@ mod api;
 mod email;
 mod import;
 mod ledger;
+mod master;
 mod reminder;
 mod vendors;
 mod whatsapp;
@@ -189,5 +190,10 @@ pub async fn run(stack: &LocalStack, vendors_csv: &Path, started: Instant, say: 
     }
     demo.show_recipients(&campaign).await?;
     demo.show_dashboard().await?;
+
+    demo.title("Vendors from other systems, the register, and a file");
+    demo.take_from_other_systems().await?;
+    demo.verify().await?;
+    demo.export().await?;
     Ok(Summary::of(&ledgers, started.elapsed().as_secs()))
 }

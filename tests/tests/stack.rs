@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use runtime::{App, Config};
+use runtime::App;
 use serde_json::json;
 use tests::demo;
 use tests::local::{LocalStack, Options, prepare};
@@ -11,15 +11,6 @@ async fn stack(name: &str) -> LocalStack {
     let options = Options::for_test(name);
     prepare(&options).expect("the functions build");
     LocalStack::start(options).await.expect("the stack starts")
-}
-
-/// Clients that see the stack as its functions do.
-fn clients(stack: &LocalStack) -> App {
-    let environment = stack.environment();
-    let config = Config::from_lookup(&[], |name| {
-        environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
-    });
-    App::new(config.expect("no setting is needed"))
 }
 
 async fn send(app: &App, queue_url: &str, body: &serde_json::Value) {
@@ -99,7 +90,7 @@ async fn alarm_on(stack: &LocalStack, queue_name: &str) -> serde_json::Value {
     found.unwrap_or_else(|| panic!("no alarm watches {queue_name}: {described}"))
 }
 
-const DLQS: [&str; 8] = [
+const DLQS: [&str; 11] = [
     "PlanDlqUrl",
     "EmailDlqUrl",
     "WhatsappDlqUrl",
@@ -108,6 +99,9 @@ const DLQS: [&str; 8] = [
     "DeliveryEventsDlqUrl",
     "ProgressDlqUrl",
     "ScheduleDlqUrl",
+    "ExportDlqUrl",
+    "SyncDlqUrl",
+    "VerificationDlqUrl",
 ];
 
 /// The classes of one account in which somebody is.
@@ -118,7 +112,7 @@ fn standing(account: &demo::Account) -> Vec<(&'static str, u64)> {
 #[tokio::test]
 async fn the_main_job_runs_end_to_end_and_a_redelivered_message_sends_nothing_twice() {
     let stack = stack("main-job").await;
-    let app = clients(&stack);
+    let app = stack.clients().expect("the stack has an environment");
     let mut told = String::new();
     let summary = demo::run(&stack, &demo::sample_vendors(), Instant::now(), &mut |line| {
         told.push_str(line);
@@ -184,7 +178,7 @@ async fn a_poison_record_goes_to_the_dead_letter_queue_and_the_rest_of_its_batch
     use aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
 
     let stack = stack("poison").await;
-    let app = clients(&stack);
+    let app = stack.clients().expect("the stack has an environment");
     let (queue, dlq) = (
         output(&stack, "DeliveryEventsQueueUrl").to_owned(),
         output(&stack, "DeliveryEventsDlqUrl").to_owned(),

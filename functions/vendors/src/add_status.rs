@@ -103,7 +103,12 @@ fn entry(given: AddStatusRequest, caller: UserId, now: Timestamp) -> Result<Stat
     if let Some(hash) = certificate_sha256.as_deref()
         && (hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
     {
-        wrong("certificate_sha256", hash, "digest_invalid", "this is no SHA-256: give its 64 hexadecimal digits");
+        wrong(
+            "certificate_sha256",
+            hash,
+            "digest_invalid",
+            "this is no SHA-256: give its 64 hexadecimal digits",
+        );
     }
     let Ok(status) = class else { return Err(errors.into()) };
     if !errors.is_empty() {

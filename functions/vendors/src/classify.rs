@@ -109,7 +109,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         investment_paise,
         turnover_paise,
         turnover_from,
-        agrees: recorded.status.class().zip(classification.class).map(|(recorded, found)| recorded == found),
+        agrees: recorded
+            .status
+            .class()
+            .zip(classification.class)
+            .map(|(recorded, found)| recorded == found),
         classification,
         reclassification: previous.map(|previous| reclassify(previous, figures)),
         recorded,

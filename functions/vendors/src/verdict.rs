@@ -146,7 +146,12 @@ fn amount(request: &Request, paid_on: Option<Date>) -> Result<Option<u64>, ApiEr
             Err(invalid("paid_on", "", "required", fix))
         }
         Ok(amount) => Ok(Some(amount)),
-        Err(_) => Err(invalid("amount_paise", text, "amount_invalid", "give the amount as a whole number of paise")),
+        Err(_) => Err(invalid(
+            "amount_paise",
+            text,
+            "amount_invalid",
+            "give the amount as a whole number of paise",
+        )),
     }
 }
 

@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 use domain::VendorId;
 use domain::declaration::indian_date;
 use domain::vendor_record::Vendor;
-use domain::verification::{Asked, Next, Outcome, Verification, VerificationRequest, VerificationResult, identifiers_of, status_entries};
+use domain::verification::{
+    Asked, Next, Outcome, Verification, VerificationRequest, VerificationResult, identifiers_of, record_after, status_entries,
+};
 use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use outbound::https::Https;
@@ -448,7 +450,8 @@ impl Work<'_> {
                 at: self.app.now(),
                 entry: ask.entry,
             };
-            match store::vendors::add_status(self.store, &seen, &entry, by).await {
+            let profile = record_after(result, &seen.profile);
+            match store::vendors::add_status_with(self.store, &seen, profile, &entry, by).await {
                 Ok(now) => seen = now,
                 // Changed between the read and the write: look again.
                 Err(StoreError::Conflict(_)) if conflicts < 5 => {

@@ -425,7 +425,10 @@ mod tests {
             raw.udyam_number = Some("UDYAM-MH-12-9999999".into());
             raw.activity = Some("trading".into());
         }));
-        assert_eq!(text(&disputed), (Some("UDYAM-MH-12-9999999".to_owned()), None, 0, Some(Activity::Trading)));
+        assert_eq!(
+            text(&disputed),
+            (Some("UDYAM-MH-12-9999999".to_owned()), None, 0, Some(Activity::Trading))
+        );
         assert_eq!(disputed.udyam_registration_date, None);
     }
 

@@ -302,18 +302,18 @@ impl StatusEntry {
             && self.rank() >= other.rank()
     }
 
-    /// The dated table its class was given under: the one it names, else the one in force when its evidence was made.
-    fn told_under(&self) -> Option<ClassRule> {
-        self.class_rule.or_else(|| ClassRule::in_force_on(self.known_until()))
-    }
-
     /// The table its class was given under, where that is another than the one of a day it is taken for.
     ///
-    /// An entry with an end was made for its days. One without goes on past the day on which the limits changed, and the same figures
-    /// may come to another class there.
+    /// An entry with an end was made for its days, and a register's answer is about all days up to the one it was asked. Another goes
+    /// on past the day on which the limits changed, and the same figures may come to another class there.
     pub fn told_under_other_table(&self, date: Date) -> Option<ClassRule> {
-        let told = self.told_under()?;
-        (self.effective_to.is_none() && ClassRule::in_force_on(date) != Some(told)).then_some(told)
+        let is_register = self.rank() == EvidenceRank::Verified;
+        if self.effective_to.is_some() || (is_register && date <= self.known_until()) {
+            return None;
+        }
+        let named = self.class_rule.filter(|_| !is_register);
+        let told = named.or_else(|| ClassRule::in_force_on(self.known_until()))?;
+        (ClassRule::in_force_on(date) != Some(told)).then_some(told)
     }
 
     /// Whether the entry says the same as an earlier one that weighs no more, so that its end is the end of both.

@@ -104,8 +104,7 @@ pub fn json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
 /// # Errors
 /// As [`json`].
 pub fn json_without<T: DeserializeOwned>(request: &Request, read_only: &[&str]) -> Result<T, ApiError> {
-    let mut fields: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(object(request)?).map_err(|error| not_expected(&error))?;
+    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(object(request)?).map_err(|error| not_expected(&error))?;
     fields.retain(|name, _| !read_only.contains(&name.as_str()));
     named(serde_path_to_error::deserialize(serde_json::Value::Object(fields)))
 }

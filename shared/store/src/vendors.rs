@@ -236,7 +236,11 @@ pub(crate) fn writes(
         writes.push(put(store, key_item(keys::search_token(token, code, after.id)))?);
     }
     let mut fields = vendor_change::between(before.map(|before| &before.profile), &after.profile);
-    fields.extend(vendor_change::of_status(before.map(|before| before.msme_status), after.msme_status, status));
+    fields.extend(vendor_change::of_status(
+        before.map(|before| before.msme_status),
+        after.msme_status,
+        status,
+    ));
     let change = Change {
         kind,
         at: by.at,
@@ -503,7 +507,9 @@ pub async fn list_by_code(store: &Store, page: &PageRequest) -> Result<Page<Vend
 /// # Errors
 /// When the table cannot be read.
 pub async fn list_deleted(store: &Store, page: &PageRequest) -> Result<Page<Vendor>, StoreError> {
-    let page = store.list::<VendorItem>(Listing::gsi1(keys::DELETED_VENDORS).newest_first(), page).await?;
+    let page = store
+        .list::<VendorItem>(Listing::gsi1(keys::DELETED_VENDORS).newest_first(), page)
+        .await?;
     Ok(Page {
         items: page.items.into_iter().map(Vendor::from).collect(),
         next: page.next,
@@ -601,13 +607,7 @@ pub async fn add_status(store: &Store, seen: &Vendor, entry: &StatusEntry, by: B
 ///
 /// # Errors
 /// As [`add_status`].
-pub async fn add_status_with(
-    store: &Store,
-    seen: &Vendor,
-    profile: VendorProfile,
-    entry: &StatusEntry,
-    by: By<'_>,
-) -> Result<Vendor, StoreError> {
+pub async fn add_status_with(store: &Store, seen: &Vendor, profile: VendorProfile, entry: &StatusEntry, by: By<'_>) -> Result<Vendor, StoreError> {
     let updated = with_status(store, seen, profile, entry, by.at).await?;
     commit(store, seen, &updated, ChangeKind::StatusChanged, by, Some(entry)).await?;
     Ok(updated)

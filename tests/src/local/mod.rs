@@ -36,6 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use runtime::{App, Config};
 use tokio::runtime::Runtime;
 
 pub use error::Error;
@@ -404,6 +405,29 @@ impl LocalStack {
         .into();
         variables.extend(self.function_environment.clone());
         variables
+    }
+
+    /// Clients that see the stack as its functions do.
+    ///
+    /// # Errors
+    /// When the stack's own environment cannot be read.
+    pub fn clients(&self) -> Result<App, Error> {
+        let environment = self.environment();
+        let config = Config::from_lookup(&[], |name| {
+            environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+        });
+        Ok(App::new(config.context(|| "cannot read the stack's environment".to_owned())?))
+    }
+
+    /// Does what an operator does once: fills in the secret that an output of the template names.
+    ///
+    /// # Errors
+    /// When there is no such output, or the stack does not take the secret.
+    pub async fn put_secret(&self, output: &str, value: &serde_json::Value) -> Result<(), Error> {
+        let id = (self.outputs.get(output)).ok_or_else(|| Error::new(format!("the stack has no output {output}")))?;
+        let input = serde_json::json!({ "SecretId": id, "SecretString": value.to_string() });
+        Aws::new(&self.aws_endpoint)?.secrets_manager("PutSecretValue", &input).await?;
+        Ok(())
     }
 
     /// Stops everything and frees the ports. Dropping does the same; this waits for requests in flight first.

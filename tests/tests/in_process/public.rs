@@ -440,10 +440,17 @@ async fn what_a_vendor_declares_of_itself_is_on_its_record_from_then_on() {
         let answer = manager.get(&vendors::list::ROUTE, &format!("/api/v1/vendors?q={query}")).await;
         assert_eq!(answer.expect(200).json()["total"], found, "{query}");
     }
-    let changes = manager.get(&vendors::history::ROUTE, &format!("/api/v1/vendors/{}/history", vendor.id)).await;
+    let changes = manager
+        .get(&vendors::history::ROUTE, &format!("/api/v1/vendors/{}/history", vendor.id))
+        .await;
     let change = changes.expect(200).json()["items"][0].clone();
     assert!(change["by"].as_str().is_some_and(|by| by.starts_with("rsp_")), "{change}");
-    let fields: Vec<_> = change["fields"].as_array().expect("fields").iter().map(|field| field["field"].clone()).collect();
+    let fields: Vec<_> = change["fields"]
+        .as_array()
+        .expect("fields")
+        .iter()
+        .map(|field| field["field"].clone())
+        .collect();
     assert_eq!(
         fields,
         ["activity", "udyam_number", "udyam_registration_date", "msme_status", "status_history"],

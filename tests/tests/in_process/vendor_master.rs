@@ -38,7 +38,11 @@ async fn a_deleted_vendor_is_restored_as_it_was_unless_its_code_was_given_away()
     manager.delete(&delete::ROUTE, &path).await.expect(204);
     assert_eq!(codes(&manager, "q=kaveri").await, Vec::<String>::new(), "what is deleted is not found");
     let deleted = manager.get(&list::ROUTE, &format!("{VENDORS}?deleted=true")).await.expect(200).json();
-    assert_eq!((&deleted["total"], &deleted["items"][0]["vendor_code"]), (&json!(1), &json!("V-1")), "but can be found to be restored");
+    assert_eq!(
+        (&deleted["total"], &deleted["items"][0]["vendor_code"]),
+        (&json!(1), &json!("V-1")),
+        "but can be found to be restored"
+    );
     assert!(deleted["items"][0]["deleted_at"].is_string());
     let refused = manager.get(&list::ROUTE, &format!("{VENDORS}?deleted=true&q=kaveri")).await.expect(422);
     assert_eq!(refused.field_errors()[0].0, "deleted");
@@ -112,8 +116,14 @@ async fn a_status_is_dated_and_the_past_stays_what_it_was() {
     manager.get(&status::ROUTE, &format!("{path}/status?on=31-03-2025")).await.expect(422);
 
     for (body, field) in [
-        (json!({ "status": "MSME Certified", "effective_from": "2025-04-01", "note": "a word" }), "status"),
-        (json!({ "status": "micro", "effective_from": "1925-04-01", "note": "a letter" }), "effective_from"),
+        (
+            json!({ "status": "MSME Certified", "effective_from": "2025-04-01", "note": "a word" }),
+            "status",
+        ),
+        (
+            json!({ "status": "micro", "effective_from": "1925-04-01", "note": "a letter" }),
+            "effective_from",
+        ),
         (
             json!({ "status": "micro", "effective_from": "2025-04-01", "note": "a letter", "certificate_sha256": "abc" }),
             "certificate_sha256",

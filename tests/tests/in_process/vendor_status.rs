@@ -19,7 +19,11 @@ async fn created(client: &Client<'_>, body: Value) -> String {
 }
 
 async fn kaveri(client: &Client<'_>) -> String {
-    created(client, json!({ "vendor_code": "V-1", "company_name": "Kaveri", "pan_number": "AAPFU0939F" })).await
+    created(
+        client,
+        json!({ "vendor_code": "V-1", "company_name": "Kaveri", "pan_number": "AAPFU0939F" }),
+    )
+    .await
 }
 
 async fn add(client: &Client<'_>, path: &str, body: Value) -> Value {
@@ -86,20 +90,36 @@ async fn what_a_person_compared_with_the_certificate_stands_against_a_declaratio
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
     let path = kaveri(&manager).await;
-    add(&manager, &path, json!({ "status": "micro", "effective_from": "2021-05-01", "note": "their letter" })).await;
+    add(
+        &manager,
+        &path,
+        json!({ "status": "micro", "effective_from": "2021-05-01", "note": "their letter" }),
+    )
+    .await;
     let checked = json!({
         "status": "small", "effective_from": "2021-05-01", "note": "certificate of 3 May", "compared_with": "certificate",
         "certificate_sha256": "AB".repeat(32),
     });
     assert_eq!(add(&manager, &path, checked).await["msme_status"], json!("small"));
     // What is merely typed does not undo it, and the answer says why.
-    add(&manager, &path, json!({ "status": "Non MSME", "effective_from": "2021-05-01", "note": "hearsay" })).await;
+    add(
+        &manager,
+        &path,
+        json!({ "status": "Non MSME", "effective_from": "2021-05-01", "note": "hearsay" }),
+    )
+    .await;
     let answer = on(&manager, &path, "?on=2022-01-01").await;
     assert_eq!((&answer["status"], &answer["rank"]), (&json!("small"), &json!("documented")), "{answer}");
     assert_eq!(answer["entry"]["evidence"]["certificate_sha256"], json!("ab".repeat(32)));
     assert_eq!(answer["entry"]["verified_by"]["by"]["with"], json!("certificate"));
     assert_eq!(answer["entry"]["class_rule"], json!("2020"));
-    assert!(answer["superseded"].as_array().unwrap().iter().any(|entry| entry["because"] == json!("stronger_evidence")));
+    assert!(
+        answer["superseded"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|entry| entry["because"] == json!("stronger_evidence"))
+    );
 
     let changes = manager.get(&history::ROUTE, &format!("{path}/history")).await.expect(200).json();
     assert_eq!(changes["items"][1]["kind"], json!("status_changed"));
@@ -108,7 +128,12 @@ async fn what_a_person_compared_with_the_certificate_stands_against_a_declaratio
         json!({ "field": "msme_status", "from": "micro", "to": "small" }),
         "{changes}"
     );
-    assert!(changes["items"][1]["fields"][1]["to"].as_str().unwrap().contains("`small` from 2021-05-01"));
+    assert!(
+        changes["items"][1]["fields"][1]["to"]
+            .as_str()
+            .unwrap()
+            .contains("`small` from 2021-05-01")
+    );
 }
 
 #[tokio::test]
@@ -116,8 +141,18 @@ async fn a_status_typed_by_mistake_is_taken_back() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
     let path = kaveri(&manager).await;
-    add(&manager, &path, json!({ "status": "medium", "effective_from": "2021-05-01", "note": "meant another vendor" })).await;
-    let after = add(&manager, &path, json!({ "status": "unknown", "effective_from": "2021-05-01", "note": "wrong vendor" })).await;
+    add(
+        &manager,
+        &path,
+        json!({ "status": "medium", "effective_from": "2021-05-01", "note": "meant another vendor" }),
+    )
+    .await;
+    let after = add(
+        &manager,
+        &path,
+        json!({ "status": "unknown", "effective_from": "2021-05-01", "note": "wrong vendor" }),
+    )
+    .await;
     assert_eq!(after["msme_status"], json!("unknown"));
     assert_eq!(on(&manager, &path, "?on=2024-01-01").await["status"], json!("unknown"));
 }
@@ -145,7 +180,12 @@ async fn a_status_begins_and_ends_by_the_calendar_in_lists_and_totals_too() {
     for path in [&path, &gone] {
         let entry = json!({ "status": "micro", "effective_from": "2026-04-01", "effective_to": "2026-11-05", "note": "certificate of a year" });
         add(&manager, path, entry).await;
-        add(&manager, path, json!({ "status": "small", "effective_from": "2026-11-10", "note": "announced" })).await;
+        add(
+            &manager,
+            path,
+            json!({ "status": "small", "effective_from": "2026-11-10", "note": "announced" }),
+        )
+        .await;
     }
     manager.delete(&delete::ROUTE, &gone).await.expect(204);
     assert_eq!(by_class(&app).await, [1, 0, 0]);
@@ -159,11 +199,18 @@ async fn a_status_begins_and_ends_by_the_calendar_in_lists_and_totals_too() {
     assert_eq!(by_class(&app).await, [0, 1, 0]);
     let manager = app.as_role(Role::CampaignManager).await;
     let changes = manager.get(&history::ROUTE, &format!("{path}/history")).await.expect(200).json();
-    assert_eq!((&changes["items"][0]["by"], &changes["items"][0]["kind"]), (&json!("calendar"), &json!("status_changed")));
+    assert_eq!(
+        (&changes["items"][0]["by"], &changes["items"][0]["kind"]),
+        (&json!("calendar"), &json!("status_changed"))
+    );
     assert_eq!(changes["items"].as_array().unwrap().len(), 5, "once for each turn: {changes}");
 
     // One that was deleted meanwhile comes back as what it is by then.
-    let restored = manager.post(&restore::ROUTE, &format!("{gone}/restore"), json!({})).await.expect(200).json();
+    let restored = manager
+        .post(&restore::ROUTE, &format!("{gone}/restore"), json!({}))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(restored["msme_status"], json!("small"));
     assert_eq!(by_class(&app).await, [0, 2, 0]);
     assert!(app.items("DIRECTORY#2026-11-06").await.is_empty() && app.items("DIRECTORY#2026-11-10").await.is_empty());
@@ -174,8 +221,17 @@ async fn sharing_a_status_makes_it_neither_stronger_nor_weaker() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
     let one = kaveri(&manager).await;
-    let other = created(&manager, json!({ "vendor_code": "V-2", "company_name": "Kaveri 2", "pan_number": "AAPFU0939F" })).await;
-    add(&manager, &one, json!({ "status": "micro", "effective_from": "2021-05-01", "note": "their letter" })).await;
+    let other = created(
+        &manager,
+        json!({ "vendor_code": "V-2", "company_name": "Kaveri 2", "pan_number": "AAPFU0939F" }),
+    )
+    .await;
+    add(
+        &manager,
+        &one,
+        json!({ "status": "micro", "effective_from": "2021-05-01", "note": "their letter" }),
+    )
+    .await;
     let share = async |path: &str| {
         let answer = manager.post(&share_status::ROUTE, &format!("{path}/group/share-status"), json!({})).await;
         answer.expect(200).json()["vendor_ids"].as_array().unwrap().len()
@@ -190,7 +246,12 @@ async fn sharing_a_status_makes_it_neither_stronger_nor_weaker() {
     manager.put(&update::ROUTE, &one, renamed).await.expect(200);
     assert_eq!((share(&one).await, share(&other).await), (0, 0));
     // A person's later entry still corrects it.
-    let corrected = add(&manager, &other, json!({ "status": "small", "effective_from": "2021-05-01", "note": "certificate seen" })).await;
+    let corrected = add(
+        &manager,
+        &other,
+        json!({ "status": "small", "effective_from": "2021-05-01", "note": "certificate seen" }),
+    )
+    .await;
     assert_eq!(corrected["msme_status"], json!("small"));
 }
 
@@ -200,7 +261,12 @@ async fn figures_come_to_a_class_beside_what_is_on_record() {
     let manager = app.as_role(Role::CampaignManager).await;
     let body = json!({ "vendor_code": "V-1", "company_name": "Kaveri", "annual_turnover": "9 crore" });
     let path = created(&manager, body).await;
-    add(&manager, &path, json!({ "status": "small", "effective_from": "2021-05-01", "note": "certificate seen" })).await;
+    add(
+        &manager,
+        &path,
+        json!({ "status": "small", "effective_from": "2021-05-01", "note": "certificate seen" }),
+    )
+    .await;
     let ask = async |query: &str| manager.get(&classify::ROUTE, &format!("{path}/classification?{query}")).await;
     let crore = |tenths: u64| tenths * 100_000_000;
 
@@ -223,7 +289,11 @@ async fn figures_come_to_a_class_beside_what_is_on_record() {
     let moved = ask(&query).await.expect(200).json();
     let reclassified = &moved["reclassification"];
     assert_eq!(
-        (&reclassified["movement"], &reclassified["effective_from"], &reclassified["benefits_until"]),
+        (
+            &reclassified["movement"],
+            &reclassified["effective_from"],
+            &reclassified["benefits_until"]
+        ),
         (&json!("up"), &json!("2026-04-01"), &json!("2029-03-31")),
         "{moved}"
     );
@@ -253,12 +323,27 @@ async fn a_verdict_follows_the_organisations_settings_and_names_what_is_wrong() 
     let manager = app.as_role(Role::CampaignManager).await;
     let body = json!({ "vendor_code": "V-1", "company_name": "Kaveri", "activity": "trading", "udyam_registration_date": "2021-05-01" });
     let path = created(&manager, body).await;
-    add(&manager, &path, json!({ "status": "micro", "effective_from": "2021-05-01", "note": "certificate seen" })).await;
-    let ask = async |query: &str| manager.get(&verdict::ROUTE, &format!("{path}/payment-verdict?accepted_on=2026-07-01{query}")).await;
+    add(
+        &manager,
+        &path,
+        json!({ "status": "micro", "effective_from": "2021-05-01", "note": "certificate seen" }),
+    )
+    .await;
+    let ask = async |query: &str| {
+        manager
+            .get(&verdict::ROUTE, &format!("{path}/payment-verdict?accepted_on=2026-07-01{query}"))
+            .await
+    };
 
     let by_setting = ask("&paid_on=2026-09-01&amount_paise=10000000").await.expect(200).json();
-    assert_eq!((&by_setting["applies"], &by_setting["reasons"][0]["code"]), (&json!("no"), &json!("trader_excluded_by_setting")));
-    assert!(by_setting.get("interest").is_none() && by_setting.get("days_late").is_none(), "{by_setting}");
+    assert_eq!(
+        (&by_setting["applies"], &by_setting["reasons"][0]["code"]),
+        (&json!("no"), &json!("trader_excluded_by_setting"))
+    );
+    assert!(
+        by_setting.get("interest").is_none() && by_setting.get("days_late").is_none(),
+        "{by_setting}"
+    );
     assert_eq!(by_setting["deduction"]["effect"], json!("not_affected"));
 
     let asked = ask("&traders=ask_professional").await.expect(200).json();
@@ -268,11 +353,23 @@ async fn a_verdict_follows_the_organisations_settings_and_names_what_is_wrong() 
     // 17 July to 1 September: July's rate for 15 days, then that of the setting.
     assert_eq!(covered["interest"]["months"][0]["basis_points"], json!(1_650));
     assert!(covered["interest_note"].as_str().unwrap().contains("2026-08-01"));
-    assert_eq!((&covered["deduction"]["effect"], &covered["deduction"]["deducted_in"]), (&json!("in_year_of_expense"), &json!("2026-27")));
+    assert_eq!(
+        (&covered["deduction"]["effect"], &covered["deduction"]["deducted_in"]),
+        (&json!("in_year_of_expense"), &json!("2026-27"))
+    );
 
-    let capped = ask("&traders=covered&agreed_on=2026-12-01&contracted_on=2026-06-01&supplied_on=2026-06-28").await.expect(200).json();
-    assert_eq!((&capped["due"]["last_day"], &capped["due"]["is_capped"]), (&json!("2026-08-15"), &json!(true)));
-    assert_eq!((&capped["deduction"]["effect"], &capped["deduction"]["pay_by"]), (&json!("open_until_paid"), &json!("2027-03-31")));
+    let capped = ask("&traders=covered&agreed_on=2026-12-01&contracted_on=2026-06-01&supplied_on=2026-06-28")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&capped["due"]["last_day"], &capped["due"]["is_capped"]),
+        (&json!("2026-08-15"), &json!(true))
+    );
+    assert_eq!(
+        (&capped["deduction"]["effect"], &capped["deduction"]["pay_by"]),
+        (&json!("open_until_paid"), &json!("2027-03-31"))
+    );
 
     for (query, field) in [
         ("&contracted_on=2026-07-02", "contracted_on"),

@@ -33,7 +33,7 @@ pub(super) enum Pulled {
     /// There is an import of the file.
     Import {
         /// The import.
-        import: Import,
+        import: Box<Import>,
         /// What the source said, by its SHA-256, where it was read here.
         digest: Option<String>,
     },
@@ -118,7 +118,10 @@ async fn brought(app: &App, source: &SyncSource, run: &SyncRun, may_wait: bool) 
         })
     };
     store::imports::create(app.store()?, &import).await?;
-    Ok(Pulled::Import { import, digest })
+    Ok(Pulled::Import {
+        import: Box::new(import),
+        digest,
+    })
 }
 
 /// The run in which the source last said something that can be used, if it said the same under the same settings, and nobody has

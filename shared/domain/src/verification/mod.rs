@@ -19,4 +19,4 @@ pub use finding::{RegisterFinding, findings};
 pub use names::{SIMILAR_PERCENT, similarity_percent};
 pub use outcome::{Asked, InvalidRequestId, Kind, Next, Outcome, RequestId, Verification, VerificationRequest};
 pub use result::{VerificationResult, identifiers_of, pan_of};
-pub use statuses::{status_entries, status_of};
+pub use statuses::{record_after, status_entries, status_of};

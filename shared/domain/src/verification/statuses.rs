@@ -11,7 +11,7 @@ use crate::classification::ClassRule;
 use crate::declaration::{Activity, indian_date};
 use crate::payment::FiscalYear;
 use crate::status::{self, Evidence, EvidenceRank, StatusEntry};
-use crate::vendor::MsmeStatus;
+use crate::vendor::{MsmeStatus, VendorProfile};
 
 /// The status of an enterprise of this class that does this.
 ///
@@ -35,16 +35,30 @@ pub const fn status_of(class: EnterpriseType, activity: Option<Activity>) -> Msm
 /// A classification counts from the first day of its fiscal year, or from the registration if that is later, until the next one begins:
 /// a registration lasts until it is cancelled, and its class until another is given. Of the time before the first nothing is said.
 pub fn status_entries(result: &VerificationResult, history: &[StatusEntry]) -> Vec<StatusEntry> {
-    let Some(facts) = &result.facts else { return Vec::new() };
-    let is_udyam = result.asked.kind() == Kind::Udyam;
-    let is_answer = matches!(result.outcome, Outcome::Verified | Outcome::Mismatch);
-    if !is_udyam || !is_answer || result.mismatches.iter().any(puts_in_doubt_whose_it_is) {
-        return Vec::new();
-    }
+    let Some(facts) = told_of_the_vendor(result) else { return Vec::new() };
     match facts.standing {
         Standing::Active => confirmed(result, facts, history),
         Standing::Cancelled => ended(result, facts, history),
         _ => Vec::new(),
+    }
+}
+
+/// What a Udyam answer says, where it is the vendor's own registration beyond doubt.
+fn told_of_the_vendor(result: &VerificationResult) -> Option<&Facts> {
+    let is_udyam = result.asked.kind() == Kind::Udyam;
+    let is_answer = matches!(result.outcome, Outcome::Verified | Outcome::Mismatch);
+    let is_own = is_udyam && is_answer && !result.mismatches.iter().any(puts_in_doubt_whose_it_is);
+    result.facts.as_ref().filter(|_| is_own)
+}
+
+/// The vendor's record with the day of registration and the activity as the register has them, where nothing is on file: whether a
+/// payment is covered rests on both.
+pub fn record_after(result: &VerificationResult, profile: &VendorProfile) -> VendorProfile {
+    let told = told_of_the_vendor(result).filter(|facts| facts.standing == Standing::Active);
+    VendorProfile {
+        udyam_registration_date: profile.udyam_registration_date.or(told.and_then(|facts| facts.registered_on)),
+        activity: profile.activity.or(told.and_then(|facts| facts.major_activity)),
+        ..profile.clone()
     }
 }
 

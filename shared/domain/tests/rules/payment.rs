@@ -1,8 +1,8 @@
 use domain::UserId;
 use domain::declaration::Activity;
 use domain::payment::{
-    Applies, BankRate, BankRates, BankRatesError, DeductionEffect, DueDates, FiscalYear, Msme1Period, PaymentFacts, Terms, TraderPolicy, compound_interest, interest,
-    verdict,
+    Applies, BankRate, BankRates, BankRatesError, DeductionEffect, DueDates, FiscalYear, Msme1Period, PaymentFacts, Terms, TraderPolicy,
+    compound_interest, interest, verdict,
 };
 use domain::status::{Evidence, StatusEntry, Verified, Verifier};
 use domain::vendor::MsmeStatus;
@@ -271,6 +271,21 @@ fn a_class_given_by_other_limits_needs_evidence_where_they_can_matter() {
     // Told in 2021 of a supply of 2025: medium may be small by now; small stays small or micro.
     judge_history(&told(MsmeStatus::Medium, "2021-08-01"), |_| (), NeedsEvidence, "class_of_other_table");
     judge_history(&told(MsmeStatus::Small, "2021-08-01"), |_| (), Yes, "class_covered");
+    // A register's answer is about all days up to the one it was asked, and no later ones.
+    let mut asked = told(MsmeStatus::Medium, "2026-08-01");
+    asked[0].verified_by = Some(Verified {
+        by: Verifier::Provider {
+            provider: "cashfree".to_owned(),
+            reference: "r-1".to_owned(),
+        },
+        at: noon("2026-08-01"),
+    });
+    judge_history(&asked, |_| (), No, "medium_enterprise");
+    asked[0].verified_by = asked[0].verified_by.take().map(|by| Verified {
+        at: noon("2024-08-01"),
+        ..by
+    });
+    judge_history(&asked, |_| (), NeedsEvidence, "class_of_other_table");
     // An entry with an end was made for its days.
     let mut ended = told(MsmeStatus::Small, "2026-08-01");
     ended[0].effective_to = Some(day("2025-03-31"));

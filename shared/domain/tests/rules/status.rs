@@ -271,7 +271,13 @@ fn a_status_can_be_taken_back() {
         entry(Micro, "2021-05-01", "2025-05-01", Entered),
         entry(Unknown, "2021-05-01", "2025-05-02", Entered),
     ];
-    let found = check(&history, "2025-04-01", Unknown, StatusReason::Decided, &[SupersededBecause::RecordedLater]);
+    let found = check(
+        &history,
+        "2025-04-01",
+        Unknown,
+        StatusReason::Decided,
+        &[SupersededBecause::RecordedLater],
+    );
     assert!(found.entry.is_some());
 }
 
