@@ -283,7 +283,7 @@ async fn work(app: &App, message: &Message, source: &SyncSource, mut run: SyncRu
             match pull::pull(app, source, &run, may_wait).await? {
                 Pulled::Import { import, digest } => {
                     run.digest = digest;
-                    import
+                    *import
                 }
                 Pulled::Unchanged { since, bytes } => {
                     let unchanged = SyncRun {

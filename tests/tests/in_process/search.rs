@@ -148,7 +148,7 @@ async fn a_campaign_there_is_none_of_never_means_everybody() {
             (&campaigns::create::ROUTE, CAMPAIGNS, campaign),
         ] {
             let errors = manager.post(route, path, body).await.expect(422).field_errors();
-            assert_eq!(errors, [wrong.clone()], "{path}");
+            assert_eq!(errors, std::slice::from_ref(&wrong), "{path}");
         }
     }
 

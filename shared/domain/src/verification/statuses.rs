@@ -371,6 +371,8 @@ mod tests {
                 vendor_id: "vnd_01KAQ2N5K3Q7Z1D6F9G2H4J8M5".parse().unwrap(),
                 response_id: None,
                 campaign_id: None,
+                rank: None,
+                known_until: None,
             },
         );
 
