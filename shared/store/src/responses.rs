@@ -136,7 +136,7 @@ pub async fn apply_to_pan(
     let others = members
         .into_iter()
         .filter(|member| member.id != vendor && after.is_none_or(|after| member.id > after));
-    let mut through = after;
+    let mut through = None;
     for member in others {
         if let Some(through) = through.filter(|_| !has_time()) {
             return Ok(Applied::Through(through));
