@@ -6,7 +6,6 @@ mod examples;
 use runtime::{Route, StreamWorker, Worker};
 use serde_json::Value;
 use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
 
 /// Every route.
 pub fn routes() -> Vec<&'static Route> {
@@ -54,10 +53,12 @@ pub fn stream_workers() -> Vec<&'static StreamWorker> {
 /// The routes of the documentation itself, which the document leaves out.
 pub const UNDOCUMENTED: [&str; 2] = ["system-docs", "system-openapi"];
 
-/// What each crate says of its operations.
-pub fn documents() -> Vec<OpenApi> {
-    vec![
-        auth::Docs::openapi(),
+/// The OpenAPI 3.1 document: what the crates say of their operations, and what holds for all of them.
+///
+/// As JSON, because the conventions are laid over operations whatever their types.
+pub fn openapi() -> Value {
+    let mut document = auth::Docs::openapi();
+    for part in [
         users::Docs::openapi(),
         vendors::Docs::openapi(),
         verifications::Docs::openapi(),
@@ -73,16 +74,9 @@ pub fn documents() -> Vec<OpenApi> {
         suppressions::Docs::openapi(),
         webhooks::Docs::openapi(),
         system::Docs::openapi(),
-    ]
-}
-
-/// The OpenAPI 3.1 document: what the crates say of their operations, and what holds for all of them.
-///
-/// As JSON, because the conventions are laid over operations whatever their types.
-pub fn openapi() -> Value {
-    let mut parts = documents().into_iter();
-    let mut document = parts.next().unwrap_or_default();
-    parts.for_each(|part| document.merge(part));
+    ] {
+        document.merge(part);
+    }
     let mut document = serde_json::to_value(document).unwrap_or_default();
     conventions::apply(&mut document, &routes());
     examples::apply(&mut document);

@@ -301,22 +301,6 @@ fn the_served_document_is_the_one_the_handlers_describe() {
 }
 
 #[test]
-fn a_name_of_the_document_means_one_thing() {
-    let mut known: BTreeMap<String, Value> = BTreeMap::new();
-    for part in catalogue::documents() {
-        let part = serde_json::to_value(part).unwrap();
-        for (name, schema) in part["components"]["schemas"].as_object().into_iter().flatten() {
-            // Merged, the second of two would silently take the place of the first.
-            let standing = known.entry(name.clone()).or_insert_with(|| schema.clone());
-            assert_eq!(
-                standing, schema,
-                "two crates mean different things by {name}: rename one with #[schema(as = …)]"
-            );
-        }
-    }
-}
-
-#[test]
 fn every_route_is_documented_as_it_is_guarded() {
     let document = catalogue::openapi();
     let mut documented = BTreeMap::new();
