@@ -11,7 +11,7 @@ use runtime::{Access, ApiError, App, Request, Response, Route, respond};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::date;
+use crate::wire::{date, paise};
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -146,12 +146,4 @@ fn previous(request: &Request, on: Date) -> Result<Option<Figures>, ApiError> {
             Err(invalid(missing, "", "required", fix))
         }
     }
-}
-
-fn paise(request: &Request, name: &'static str) -> Result<Option<u64>, ApiError> {
-    let parse = |text: &str| {
-        text.parse::<u64>()
-            .map_err(|_| invalid(name, text, "amount_invalid", "give the amount as a whole number of paise"))
-    };
-    request.query(name).map(parse).transpose()
 }

@@ -9,7 +9,7 @@ use runtime::{Access, ApiError, App, Request, Response, Route, Var, respond};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::date;
+use crate::wire::{date, paise};
 
 /// The route.
 pub static ROUTE: Route = Route::new(
@@ -135,24 +135,18 @@ impl Asked {
 }
 
 fn amount(request: &Request, paid_on: Option<Date>) -> Result<Option<u64>, ApiError> {
-    let Some(text) = request.query("amount_paise") else { return Ok(None) };
-    match text.parse::<u64>() {
-        Ok(amount) if amount > MAX_PAISE => {
-            let fix = "this is more than ten lakh crore rupees: give the amount in paise";
-            Err(invalid("amount_paise", text, "amount_out_of_range", fix))
-        }
-        Ok(_) if paid_on.is_none() => {
-            let fix = "interest runs until the day of payment: give it as ?paid_on=2026-09-01, or leave the amount out";
-            Err(invalid("paid_on", "", "required", fix))
-        }
-        Ok(amount) => Ok(Some(amount)),
-        Err(_) => Err(invalid(
-            "amount_paise",
-            text,
-            "amount_invalid",
-            "give the amount as a whole number of paise",
-        )),
+    let Some(amount) = paise(request, "amount_paise")? else {
+        return Ok(None);
+    };
+    if amount > MAX_PAISE {
+        let fix = "this is more than ten lakh crore rupees: give the amount in paise";
+        return Err(invalid("amount_paise", &amount.to_string(), "amount_out_of_range", fix));
     }
+    if paid_on.is_none() {
+        let fix = "interest runs until the day of payment: give it as ?paid_on=2026-09-01, or leave the amount out";
+        return Err(invalid("paid_on", "", "required", fix));
+    }
+    Ok(Some(amount))
 }
 
 /// The interest, and what its rates are; or why there is none.

@@ -78,3 +78,12 @@ pub(crate) fn date(request: &Request, name: &'static str) -> Result<Option<Date>
     };
     request.query(name).map(parse).transpose()
 }
+
+/// An amount of the query, in paise.
+pub(crate) fn paise(request: &Request, name: &'static str) -> Result<Option<u64>, ApiError> {
+    let parse = |text: &str| {
+        text.parse::<u64>()
+            .map_err(|_| invalid(name, text, "amount_invalid", "give the amount as a whole number of paise"))
+    };
+    request.query(name).map(parse).transpose()
+}

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Seek as _, Write as _};
 use std::time::{Duration, Instant};
 
 use domain::declaration::indian_date;
@@ -14,11 +14,11 @@ use exports::ExportMessage;
 use exports::columns::{Column, Layout, Record};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use runtime::{App, Message, Metrics, RecordError, Var, Worker, objects};
-use sha2::{Digest as _, Sha256};
 use sheets::{Kind, SheetWriter};
 use store::exports::{Export, ExportFailure, ExportFile, ExportFormat};
 use store::{StoreError, directory, vendors};
 
+use crate::digest;
 use crate::each::each;
 
 /// The worker.
@@ -154,7 +154,7 @@ async fn run(app: &App, export: &Export) -> Result<u32, Stopped> {
 
     let kind = kind(export.format);
     let file = table(spool, kind, &columns, &layout)?;
-    let (bytes, sha256) = digest(&file)?;
+    let (bytes, sha256) = digest::of_file(&file)?;
     let masked = if export.reveals_identifiers { "" } else { "-masked" };
     let stored = ExportFile {
         key: format!("exports/{}/{}.{}", export.id, &sha256[..16], kind.extension()),
@@ -201,24 +201,6 @@ fn table(mut spool: File, kind: Kind, columns: &[Column], layout: &Layout) -> Re
         line.clear();
     }
     Ok(writer.finish()?)
-}
-
-/// Length and SHA-256 of a file.
-fn digest(file: &File) -> Result<(u64, String), io::Error> {
-    let mut file = file.try_clone()?;
-    file.rewind()?;
-    let mut sha256 = Sha256::new();
-    let mut bytes = 0_u64;
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            let hex = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-            return Ok((bytes, hex));
-        }
-        sha256.update(&buffer[..read]);
-        bytes += u64::try_from(read).unwrap_or_default();
-    }
 }
 
 const fn kind(format: ExportFormat) -> Kind {

@@ -12,4 +12,5 @@ pub mod verification;
 pub mod whatsapp_events;
 pub mod whatsapp_sender;
 
+mod digest;
 mod each;

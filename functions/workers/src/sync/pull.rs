@@ -1,9 +1,6 @@
 //! From another system into the bucket, as the file of an import.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use domain::SyncRunId;
@@ -16,11 +13,12 @@ use runtime::{App, RecordError, Var, objects};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use store::imports::{Import, ImportState, NewImport, Settings};
 use store::{PageRequest, StoreError};
 use sync::{fetcher, table};
 use tempfile::NamedTempFile;
+
+use crate::digest;
 
 /// For everything: resolving, every redirect, every page, and the last byte.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -77,9 +75,8 @@ async fn brought(app: &App, source: &SyncSource, run: &SyncRun, may_wait: bool) 
     let digest = match (&source.settings.origin, &run.trigger) {
         (web @ Origin::Https { .. }, Trigger::Schedule { .. } | Trigger::Person { .. }) => {
             let said = read(app, web, may_wait).await?;
-            let digest = digest(&said.reopen()?)?;
+            let (bytes, digest) = digest::of_file(&said.reopen()?)?;
             if let Some(since) = said_before(app, run, &digest).await? {
-                let bytes = said.reopen()?.metadata()?.len();
                 return Ok(Pulled::Unchanged { since, bytes });
             }
             objects::put_file(app, &to, said.path(), files::UPLOAD).await?;
@@ -147,21 +144,6 @@ async fn said_before(app: &App, run: &SyncRun, digest: &str) -> Result<Option<Sy
         Err(StoreError::NotFound) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-fn digest(mut file: &File) -> std::io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
-        }
-    }
-    Ok(hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
 }
 
 /// The headers that tell the address who asks.
