@@ -106,15 +106,18 @@ pub(crate) fn status_turns(day: Date, id: VendorId) -> Key {
     key(directory_of_day(day), id.to_string())
 }
 
+/// Between a code and an id: no code has a control character, and it sorts before all that a code may have, so that `A` comes before `A B`.
+const BEHIND_CODE: char = '\t';
+
 /// A vendor's place among others in order of code.
 pub(crate) fn in_order_of_code(code_key: &str, id: VendorId) -> String {
     // Without the `vnd_` of ids: of a hundred thousand vendors it would be read with every one.
-    format!("{code_key}#{}", id.ulid())
+    format!("{code_key}{BEHIND_CODE}{}", id.ulid())
 }
 
 /// Code and identity of a place in order of code.
 pub(crate) fn at_place_of_code(place: &str) -> Option<(&str, VendorId)> {
-    let (code_key, id) = place.rsplit_once('#')?;
+    let (code_key, id) = place.rsplit_once(BEHIND_CODE)?;
     Some((code_key, VendorId::from_ulid(Ulid::from_string(id).ok()?)))
 }
 
