@@ -37,8 +37,9 @@ const AT_ONCE: usize = 4;
 /// Often enough for a person who watches: every second or so.
 const PROGRESS_ROWS: u32 = 1_000;
 
-/// How often the queue delivers a message before it goes to the dead letters.
-const DELIVERIES: u32 = 5;
+/// The queue gives a message up after as many receives; `maxReceiveCount` in the template. The worker that gets it the last time rather
+/// says so than being killed as those before it.
+const LAST_RECEIVE: u32 = 5;
 
 /// The function may run for ten minutes; the rest is for the upload.
 const BUDGET: Duration = Duration::from_secs(8 * 60);
@@ -71,6 +72,13 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
         Ok(_) | Err(StoreError::NotFound) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
+    if message.receive_count >= LAST_RECEIVE {
+        // Nobody tries again unless asked to. The message goes to the dead letters all the same, where operators see it; sent from
+        // there once more, it makes the file after all.
+        let reason = "the file could not be written after several attempts, for a reason on our side: ask for the export again";
+        fail(app, export_id, reason, true).await?;
+        return Err("given up: failed, or was cut off, at every receive before".into());
+    }
     match run(app, &export).await {
         Ok(rows) => {
             tracing::info!(correlation_id = message.correlation_id, %export_id, rows, "export over");
@@ -87,15 +95,7 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
             tracing::warn!(correlation_id = message.correlation_id, %export_id, reason, "export refused");
             fail(app, export_id, reason, false).await
         }
-        Err(Stopped::Failed(error)) => {
-            if message.receive_count >= DELIVERIES {
-                // Nobody tries again unless asked to. The message goes to the dead letters all the same, where operators see it;
-                // sent from there once more, it makes the file after all.
-                let reason = "the file could not be written after several attempts, for a reason on our side: ask for the export again";
-                fail(app, export_id, reason, true).await?;
-            }
-            Err(error)
-        }
+        Err(Stopped::Failed(error)) => Err(error),
     }
 }
 

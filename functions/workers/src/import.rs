@@ -6,6 +6,7 @@
 
 mod apply;
 mod decide;
+mod deleted;
 mod findings;
 mod known;
 mod reading;

@@ -78,8 +78,9 @@ const BACKOFF_SECS: u32 = 5;
 /// identifier has attempts, so that one the register chokes on stops nobody.
 const OUTAGE_AFTER: u32 = 10;
 
-/// How often the queue delivers a message before it gives it up; as `maxReceiveCount` in the template.
-const DELIVERIES: u32 = 5;
+/// The queue gives a message up after as many receives; `maxReceiveCount` in the template. The worker that gets it the last time rather
+/// says so than being killed as those before it.
+const LAST_RECEIVE: u32 = 5;
 
 /// A wait that is worth telling whoever looks at the run.
 const LONG_WAIT_SECS: i64 = 60;
@@ -97,17 +98,14 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
         correlation_id: &message.correlation_id,
         deadline: Instant::now() + BUDGET,
     };
-    let done = match task {
+    if message.receive_count >= LAST_RECEIVE {
+        work.give_up(task).await?;
+        // It goes to the dead letters, where operators see it; the run does not wait for them.
+        return Err("given up: failed, or was cut off, at every receive before".into());
+    }
+    match task {
         Task::Plan => work.plan().await,
         Task::Page { number } => work.page(number).await,
-    };
-    match done {
-        Err(error) if message.receive_count >= DELIVERIES => {
-            // It goes to the dead letters, where operators see it; the run does not wait for them.
-            work.give_up(task).await?;
-            Err(error)
-        }
-        done => done,
     }
 }
 

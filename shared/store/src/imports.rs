@@ -217,6 +217,12 @@ impl Import {
     pub fn attempt(&self) -> Ulid {
         self.attempt.unwrap_or(self.run)
     }
+
+    /// Whether a row may make a vendor with the code of one that was deleted at a time. A person who deletes a vendor while an import is
+    /// under way means the import as well; an import that is begun later is meant to bring it, unless it came by itself.
+    pub fn may_replace(&self, deleted_at: Timestamp) -> bool {
+        !self.skips_deleted && deleted_at < self.created_at
+    }
 }
 
 impl From<NewImport> for Import {

@@ -66,9 +66,12 @@ struct CodeMarker {
 }
 
 /// That the vendor of a code was deleted: what brings vendors by itself does not bring it back.
-#[derive(Serialize, Deserialize)]
-struct DeletedCode {
-    vendor_id: VendorId,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedCode {
+    /// Whose code it was.
+    pub vendor_id: VendorId,
+    /// When it was deleted.
+    pub deleted_at: Timestamp,
 }
 
 /// The most writes of a transaction.
@@ -210,8 +213,11 @@ pub(crate) fn writes(
         if let Some(was) = was {
             writes.push(delete(store, keys::vendor_code(&code(was)))?);
         }
-        if let (Some(was), None) = (was, is) {
-            let tombstone = DeletedCode { vendor_id: was.id };
+        if let (Some(was), None, Some(deleted_at)) = (was, is, after.deleted_at) {
+            let tombstone = DeletedCode {
+                vendor_id: was.id,
+                deleted_at,
+            };
             writes.push(put(store, item(keys::deleted_code(&code(was)), "deleted_code", &tombstone)?)?);
         }
     }
@@ -442,7 +448,7 @@ pub async fn find_by_codes(store: &Store, code_keys: &[String]) -> Result<HashMa
 ///
 /// # Errors
 /// When the table cannot be read.
-pub async fn deleted_among(store: &Store, code_keys: &BTreeSet<String>) -> Result<HashMap<String, VendorId>, StoreError> {
+pub async fn deleted_among(store: &Store, code_keys: &BTreeSet<String>) -> Result<HashMap<String, DeletedCode>, StoreError> {
     let wanted = code_keys.iter().map(|code| (keys::deleted_code(code), code));
     let by_partition: HashMap<String, &String> = wanted.map(|(key, code)| (key.pk, code)).collect();
     let found = store
@@ -452,7 +458,7 @@ pub async fn deleted_among(store: &Store, code_keys: &BTreeSet<String>) -> Resul
     for item in found {
         let code = item.get("pk").and_then(|pk| pk.as_s().ok()).and_then(|pk| by_partition.get(pk));
         if let Some(code) = code.copied().cloned() {
-            deleted.insert(code, read::<DeletedCode>(item)?.vendor_id);
+            deleted.insert(code, read(item)?);
         }
     }
     Ok(deleted)
@@ -514,6 +520,16 @@ pub async fn list_deleted(store: &Store, page: &PageRequest) -> Result<Page<Vend
         items: page.items.into_iter().map(Vendor::from).collect(),
         next: page.next,
     })
+}
+
+/// When a vendor was last deleted, of those that are deleted still. What was deleted in the last second may be missing.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn last_deletion(store: &Store) -> Result<Option<Timestamp>, StoreError> {
+    let first = PageRequest { limit: 1, after: None };
+    let newest = list_deleted(store, &first).await?.items;
+    Ok(newest.into_iter().find_map(|vendor| vendor.deleted_at))
 }
 
 /// The key after which a listing by code goes on, for a vendor whose place is known.

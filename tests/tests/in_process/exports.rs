@@ -328,9 +328,13 @@ async fn an_export_that_cannot_be_written_says_so_and_may_be_tried_again() {
     let manager = app.as_role(Role::CampaignManager).await;
     three(&app).await;
     let path = asked(&manager, json!({ "format": "csv" })).await;
-    let last = messages(&app, 5);
+    let mut sent = messages(&app, 1);
     app.fail_after("BatchGetItem", 0);
-    assert_eq!(work(&app, &last).await.len(), 1, "operators find it among the dead letters");
+    assert_eq!(work(&app, &sent).await.len(), 1);
+    assert_eq!(shown(&manager, &path).await["state"], json!("queued"), "it comes again");
+    // Failed or killed: the last receive says so, and begins nothing.
+    sent[0].receive_count = 5;
+    assert_eq!(work(&app, &sent).await.len(), 1, "operators find it among the dead letters");
     let failed = shown(&manager, &path).await;
     assert_eq!(
         (&failed["state"], &failed["failure"]["retriable"]),
@@ -342,7 +346,9 @@ async fn an_export_that_cannot_be_written_says_so_and_may_be_tried_again() {
         "{failed}"
     );
     assert_eq!(failed["download"], Value::Null);
-    assert!(work(&app, &last).await.is_empty());
+    // Sent from there once more.
+    sent[0].receive_count = 1;
+    assert!(work(&app, &sent).await.is_empty());
     let export = shown(&manager, &path).await;
     assert_eq!((&export["state"], &export["failure"]), (&json!("completed"), &Value::Null), "{export}");
 }

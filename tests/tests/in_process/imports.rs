@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::user::Role;
 use domain::vendor::MsmeStatus;
 use imports::{analyse, cancel, confirm, create, get, list, prepare, rejects};
+use jiff::SignedDuration;
 use runtime::{Message, RecordFailure, Var};
 use serde_json::{Value, json};
 
@@ -860,6 +861,45 @@ async fn rows_that_are_not_good_any_more_when_they_are_stored_come_back_too() {
     assert_eq!(shown, [("V-1", "2", "email"), ("V-3", "4", "vendor_code")]);
     assert!(file[1][7].contains("has this code already"), "{}", &file[1][7]);
     assert_eq!(vendor(&app, "V-3").await.profile.company_name, "Somebody else");
+}
+
+#[tokio::test]
+async fn a_vendor_that_is_deleted_while_an_import_is_under_way_stays_deleted() {
+    let app = TestApp::start().await;
+    let manager = app.as_role(Role::CampaignManager).await;
+    let csv = format!("{HEADER}V-1,Asha,,\r\nV-2,Ravi,,\r\n");
+    let (path, _) = dry_run(&app, &manager, "", csv.clone()).await;
+    carry_out(&app, &manager, &path, json!({})).await;
+
+    let changed = format!("{HEADER}V-1,Asha Forge,,\r\nV-2,Ravi Castings,,\r\n");
+    let (path, job) = dry_run(&app, &manager, "?mode=create_and_update", changed.clone()).await;
+    assert_eq!(counts(&job), [2, 0, 2, 0, 0]);
+    let delete = async |code: &str| {
+        app.advance(SignedDuration::from_secs(1));
+        let path = format!("/api/v1/vendors/{}", vendor(&app, code).await.id);
+        let etag = manager.get(&vendors::get::ROUTE, &path).await.expect(200).etag().to_owned();
+        manager.delete(&vendors::delete::ROUTE, &path).if_match(&etag).await.expect(204);
+        app.advance(SignedDuration::from_secs(1));
+    };
+    delete("V-1").await;
+
+    // The dry run says so when it is asked for again, and so does the import when it is not.
+    let again = manager.post(&analyse::ROUTE, &format!("{path}/analyse"), json!({})).await;
+    again.expect(202);
+    drain(&app).await;
+    assert_eq!(counts(&read(&manager, &path).await), [2, 0, 1, 0, 1]);
+    delete("V-2").await;
+    let job = carry_out(&app, &manager, &path, json!({})).await;
+    assert_eq!((&job["state"], applied(&job)), (&json!("completed"), [1, 0, 0, 0, 1]));
+    let file = download(&manager, &job).await.text();
+    assert_eq!(file.matches("restore it, or leave the row out").count(), 2, "{file}");
+    assert_eq!(total(&app).await, 0);
+
+    // Who begins another import after the deletion means it.
+    let (path, job) = dry_run(&app, &manager, "?mode=create_and_update", changed).await;
+    assert_eq!(counts(&job), [2, 2, 0, 0, 0]);
+    carry_out(&app, &manager, &path, json!({})).await;
+    assert_eq!(total(&app).await, 2);
 }
 
 #[tokio::test]

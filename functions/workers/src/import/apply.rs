@@ -32,7 +32,7 @@ use super::decide::{self, Decision, Holder, Update};
 use super::rejects::{self, Rejects};
 use super::stage::{self, Source};
 use super::staged::{Lines, StagedRow, StagedRows};
-use super::{Deadlines, Stopped, scratch, standing};
+use super::{Deadlines, Stopped, deleted, scratch, standing};
 
 /// Rows between two checkpoints.
 const BATCH: usize = 200;
@@ -238,6 +238,11 @@ impl Work {
         }
         let keys: Vec<String> = drafts.iter().filter_map(|(_, key, _)| key.clone()).collect();
         let mut holders: HashMap<String, Vendor> = store::vendors::find_by_codes(store, &keys).await?;
+        let free = || keys.iter().filter(|key| !holders.contains_key(*key)).cloned().collect();
+        let deleted = match deleted::concern(store, import).await? {
+            true => deleted::among(store, import, &free()).await?,
+            false => HashMap::new(),
+        };
         let disputed = drafts.iter().filter_map(|(_, key, raw)| {
             let vendor = holders.get(key.as_ref()?)?;
             (mode.updates() && decide::disputes_status(raw, vendor)).then_some(vendor.id)
@@ -247,10 +252,12 @@ impl Work {
         let mut work = Self::default();
         for (at, key, raw) in drafts {
             let row = batch[at].row;
-            let vendor = key.and_then(|key| holders.remove(&key));
-            let holder = vendor
-                .as_ref()
-                .map_or(Holder::Nobody, |vendor| Holder::Vendor(vendor, imported.contains(&vendor.id)));
+            let vendor = key.as_ref().and_then(|key| holders.remove(key));
+            let holder = match (&vendor, key.and_then(|key| deleted.get(&key))) {
+                (Some(vendor), _) => Holder::Vendor(vendor, imported.contains(&vendor.id)),
+                (None, Some(id)) => Holder::Deleted(*id),
+                (None, None) => Holder::Nobody,
+            };
             let was_intended = intended.contains(&row);
             outcomes[at] = match decide::decide(mode, raw, holder, origin(import.id, row)) {
                 Decision::Already => Some(Outcome::Created),

@@ -10,7 +10,7 @@ use domain::vendor_record::{ImportOrigin, Vendor};
 pub(super) enum Holder<'a> {
     /// Nobody.
     Nobody,
-    /// Nobody: a person deleted this vendor, and nobody has confirmed that it is to come back.
+    /// Nobody: a person deleted this vendor, and this import is not to bring it back.
     Deleted(VendorId),
     /// This vendor, of which no more needs to be known.
     Id(VendorId),
@@ -84,7 +84,7 @@ pub(super) fn decide(mode: ImportMode, raw: RawVendor, holder: Holder<'_>, row: 
         }
         Holder::Deleted(id) if mode.creates() => refuse(
             "vendor_deleted",
-            &format!("vendor {id}, which had this code, was deleted: restore it, or leave the row out of the source"),
+            &format!("vendor {id}, which had this code, was deleted: restore it, or leave the row out"),
         ),
         Holder::Nobody if mode.creates() => match ParsedVendor::parse(raw) {
             Ok(parsed) => Decision::Create(Box::new(parsed)),

@@ -26,7 +26,7 @@ use super::known::Known;
 use super::reading::{self, Proposal, Reading, Said};
 use super::rejects::{self, Rejects};
 use super::staged::{self, Lines, StagedRow};
-use super::{Stopped, scratch, standing};
+use super::{Stopped, deleted, scratch, standing};
 
 /// The columns that are looked at closer.
 const CODE: &str = "vendor_code";
@@ -195,6 +195,7 @@ pub(super) async fn run(app: &App, import: &Import, until: Instant) -> Result<St
         import,
         context,
         known: Known::load(app.store()?).await?,
+        looks_for_deleted: deleted::concern(app.store()?, import).await?,
         findings: Findings::of(plan.columns()),
         rejects: Rejects::new(kind, sheet.header(), &mapping)?,
         plan,
@@ -285,6 +286,7 @@ struct Run<'a> {
     plan: Plan,
     context: Context,
     known: Known,
+    looks_for_deleted: bool,
     findings: Findings,
     rejects: Rejects,
     lines: Lines,
@@ -377,14 +379,14 @@ impl Run<'_> {
         Ok(vendors.into_iter().map(|vendor| (vendor.id, vendor)).collect())
     }
 
-    /// The codes of rows whose vendors a person deleted.
+    /// The codes of rows whose vendors stay deleted.
     async fn deleted(&self, waiting: &[Waiting]) -> Result<HashMap<String, VendorId>, Stopped> {
-        if !self.import.skips_deleted {
+        if !self.looks_for_deleted {
             return Ok(HashMap::new());
         }
         let free = waiting.iter().filter(|row| row.holder.is_none());
         let codes = free.filter_map(|row| row.code_key.clone()).collect();
-        Ok(store::vendors::deleted_among(self.app.store()?, &codes).await?)
+        Ok(deleted::among(self.app.store()?, self.import, &codes).await?)
     }
 
     /// Those of them that rows say another status of, and that have theirs from an earlier file.
