@@ -49,7 +49,7 @@ simulate: ## play the delivery core with everything that can go wrong; SEEDS=200
 	@cargo run $(LOCKED) -q -p simulation --bin simulate -- --seeds $(SEEDS) --first $(FIRST) $(ARGS)
 
 fuzz: ## feed sheets, identifiers and headers with nonsense; FUZZ_SECONDS=60 for each target
-	BOLERO_RANDOM_TEST_TIME_MS=$(FUZZ_SECONDS)000 cargo test $(LOCKED) -q -p sheets --test sheets fuzz::
+	BOLERO_RANDOM_ITERATIONS=1000000000000 BOLERO_RANDOM_TEST_TIME_MS=$(FUZZ_SECONDS)000 cargo test $(LOCKED) -q -p sheets --test sheets fuzz::
 
 lint: $(VENV) $(DENY) $(MACHETE) ## formatting, clippy, dependencies, template
 	cargo fmt --all --check

@@ -314,7 +314,9 @@ fn short_code(text: &str, is_name: bool) -> Option<Idea> {
     if line.chars().count() <= MAX_CODE_CHARS {
         return None;
     }
-    let begin: String = line.chars().take(MAX_CODE_CHARS - DIGEST_CHARS - 1).collect();
+    // An apostrophe in front would be taken for one that told Excel something.
+    let visible = line.trim_start_matches(['\'', ' ']);
+    let begin: String = visible.chars().take(MAX_CODE_CHARS - DIGEST_CHARS - 1).collect();
     let digest = sha256_hex(line.to_uppercase().as_bytes());
     idea(
         format!("{}-{}", begin.trim_end(), digest[..DIGEST_CHARS].to_uppercase()),
@@ -908,6 +910,9 @@ mod tests {
         assert_ne!(other.to, short.to);
         assert!(!propose("vendor_code", name).unwrap().certain, "a code of its own may be mistyped");
         assert_eq!(propose("vendor_code", &short.to), None);
+        // Shortened, a text may have one apostrophe left, which would be taken for Excel's.
+        let quoted = propose("vendor_code", &format!("'{name}'")).unwrap();
+        assert_eq!(propose("vendor_code", &quoted.to), None, "{}", quoted.to);
     }
 
     #[test]

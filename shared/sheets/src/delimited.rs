@@ -207,8 +207,8 @@ pub(crate) fn swallows_rows(cell: &str, at: usize, delimiter: char, width: usize
     }
 }
 
-/// The delimiter that makes most sense of the first lines: the one whose records hold the most known headers; of equals, the
-/// one that gives the most rows of one width, and the widest.
+/// The delimiter that makes most sense of the first lines: the one whose records hold the most known headers, if two of them at least;
+/// of equals, the one that gives the most rows of one width, and the widest.
 pub(crate) fn delimiter(sample: &[u8], limits: Limits, knows: &dyn Fn(&str) -> bool) -> u8 {
     let score = |delimiter: u8| {
         let mut records = Records::new(sample, delimiter, limits);
@@ -223,14 +223,17 @@ pub(crate) fn delimiter(sample: &[u8], limits: Limits, knows: &dyn Fn(&str) -> b
             }
         }
         let alike = |width: usize| widths.iter().filter(|&&other| other == width).count();
-        let regular = widths.iter().map(|&width| (alike(width) * (width - 1), width)).max().unwrap_or_default();
-        (known, regular)
+        // A width of one row alone says little: a text that is no cell's end may hold any of the delimiters.
+        let regularity = |width: usize| (width > 1 && alike(width) > 1, alike(width) * (width - 1), width);
+        let regular = widths.iter().map(|&width| regularity(width)).max().unwrap_or_default();
+        // One known header may be a word of a text.
+        (if known > 1 { known } else { 0 }, regular, known)
     };
     let mut best = (score(DELIMITERS[0]), DELIMITERS[0]);
     for delimiter in &DELIMITERS[1..] {
         let score = score(*delimiter);
         // Times of day and addresses of the web have colons: only known headers tell that they separate cells.
-        let may_separate = *delimiter != b':' || score.0 >= 2;
+        let may_separate = *delimiter != b':' || score.0 > 0;
         if may_separate && score > best.0 {
             best = (score, *delimiter);
         }

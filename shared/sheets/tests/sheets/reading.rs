@@ -31,6 +31,12 @@ fn refused(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn a_text_with_other_delimiters_in_it_divides_nothing() {
+    let text = "Ledger,Remark\r\nV-1,\"asked; then; again, and | waits\"\r\n";
+    assert_eq!(rows(text.as_bytes()), [(2, "V-1|asked; then; again, and | waits".to_owned())]);
+}
+
+#[test]
 fn the_delimiter_is_the_one_that_makes_sense_of_the_header() {
     for delimiter in [',', ';', '\t', '|', '^', '~', ':'] {
         let text = format!("Vendor Code{delimiter}Name\r\nV-1{delimiter}Asha Castings\r\n");

@@ -1,13 +1,11 @@
 //! What the cells of a vendor file mean: headers, identifiers, repairs, and whole rows.
 
-use bolero::check;
+use super::play;
 use domain::columns::{self, COLUMNS, Mapping, Recognition};
 use domain::identifiers::{EmailAddress, Gstin, IndianState, MobileNumber, Pan, Parsed, PinCode, Uam, Udyam};
 use domain::import::Accepted;
 use domain::repairs;
 use domain::vendor::{FieldError, ParsedVendor, RawVendor, VendorProfile};
-
-use super::TIME;
 
 /// What is likely to do harm inside an identifier or a cell.
 const DAMAGE: [&str; 32] = [
@@ -142,7 +140,7 @@ fn every_sample_is_valid() {
 /// Any text as every identifier, and as a cell of every column.
 #[test]
 fn identifiers_and_repairs() {
-    check!(name = "identifiers_and_repairs").with_test_time(TIME).for_each(|bytes: &[u8]| {
+    play!("identifiers_and_repairs", |bytes: &[u8]| {
         let text = &*String::from_utf8_lossy(bytes);
         identify(text);
         repair(text);
@@ -152,15 +150,12 @@ fn identifiers_and_repairs() {
 /// Valid identifiers with a little damage, so that random inputs get past the first checks.
 #[test]
 fn damaged_identifiers() {
-    check!(name = "damaged_identifiers")
-        .with_test_time(TIME)
-        .with_max_len(9)
-        .for_each(|bytes: &[u8]| {
-            let Some((index, damage)) = bytes.split_first() else { return };
-            let text = damaged(&sample(*index), damage);
-            identify(&text);
-            repair(&text);
-        });
+    play!("damaged_identifiers", 9, |bytes: &[u8]| {
+        let Some((index, damage)) = bytes.split_first() else { return };
+        let text = damaged(&sample(*index), damage);
+        identify(&text);
+        repair(&text);
+    });
 }
 
 /// A mapping reads and writes itself, and plans or says why not; the values of a plan say something.
@@ -198,7 +193,7 @@ fn recognise(headers: &[&str], corrections: Option<Mapping>) {
 /// Any headers; any JSON as a mapping of its own keys.
 #[test]
 fn header_mapping() {
-    check!(name = "header_mapping").with_test_time(TIME).for_each(|bytes: &[u8]| {
+    play!("header_mapping", |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
         let headers: Vec<&str> = text.split(['\n', ',']).collect();
         recognise(&headers, None);
@@ -279,18 +274,15 @@ const TARGETS: [&str; 12] = [
 /// Headers of every dialect in any order and number, and corrections of them, so that random inputs get far.
 #[test]
 fn header_pieces() {
-    check!(name = "header_pieces")
-        .with_test_time(TIME)
-        .with_max_len(40)
-        .for_each(|bytes: &[u8]| {
-            let header = |byte: &u8| HEADERS[usize::from(*byte) % HEADERS.len()];
-            let headers: Vec<&str> = bytes.iter().map(header).collect();
-            let target = |pair: &[u8]| (header(&pair[0]), TARGETS[usize::from(pair[1]) % TARGETS.len()]);
-            let corrections: std::collections::BTreeMap<&str, &str> = bytes.chunks_exact(2).take(6).map(target).collect();
-            let json = serde_json::to_string(&corrections).unwrap();
-            // Some targets are refused: as a request with them would be.
-            recognise(&headers, serde_json::from_str(&json).ok());
-        });
+    play!("header_pieces", 40, |bytes: &[u8]| {
+        let header = |byte: &u8| HEADERS[usize::from(*byte) % HEADERS.len()];
+        let headers: Vec<&str> = bytes.iter().map(header).collect();
+        let target = |pair: &[u8]| (header(&pair[0]), TARGETS[usize::from(pair[1]) % TARGETS.len()]);
+        let corrections: std::collections::BTreeMap<&str, &str> = bytes.chunks_exact(2).take(6).map(target).collect();
+        let json = serde_json::to_string(&corrections).unwrap();
+        // Some targets are refused: as a request with them would be.
+        recognise(&headers, serde_json::from_str(&json).ok());
+    });
 }
 
 /// What stands in the cells of vendor files, sound and damaged.
@@ -348,17 +340,14 @@ const CELLS: [&str; 48] = [
 /// A row, from the headers of its file to a vendor: what an import does, without what it knows of other vendors.
 #[test]
 fn import_row() {
-    check!(name = "import_row")
-        .with_test_time(TIME)
-        .with_max_len(60)
-        .for_each(|bytes: &[u8]| match vendor(bytes) {
-            None => {}
-            Some(Err(errors)) => {
-                assert!(!errors.is_empty());
-                assert!(errors.iter().all(|error| !error.code.is_empty() && !error.message.is_empty()));
-            }
-            Some(Ok(vendor)) => is_stored_and_read(&vendor.profile),
-        });
+    play!("import_row", 60, |bytes: &[u8]| match vendor(bytes) {
+        None => {}
+        Some(Err(errors)) => {
+            assert!(!errors.is_empty());
+            assert!(errors.iter().all(|error| !error.code.is_empty() && !error.message.is_empty()));
+        }
+        Some(Ok(vendor)) => is_stored_and_read(&vendor.profile),
+    });
 }
 
 /// The seeds reach what the target is for, or it would assert nothing.
