@@ -53,12 +53,10 @@ pub fn stream_workers() -> Vec<&'static StreamWorker> {
 /// The routes of the documentation itself, which the document leaves out.
 pub const UNDOCUMENTED: [&str; 2] = ["system-docs", "system-openapi"];
 
-/// The OpenAPI 3.1 document: what the crates say of their operations, and what holds for all of them.
-///
-/// As JSON, because the conventions are laid over operations whatever their types.
-pub fn openapi() -> Value {
-    let mut document = auth::Docs::openapi();
-    for part in [
+/// What each crate says of its operations, and of the schemas they use.
+fn documents() -> [utoipa::openapi::OpenApi; 16] {
+    [
+        auth::Docs::openapi(),
         users::Docs::openapi(),
         vendors::Docs::openapi(),
         verifications::Docs::openapi(),
@@ -74,11 +72,50 @@ pub fn openapi() -> Value {
         suppressions::Docs::openapi(),
         webhooks::Docs::openapi(),
         system::Docs::openapi(),
-    ] {
+    ]
+}
+
+/// The OpenAPI 3.1 document: what the crates say of their operations, and what holds for all of them.
+///
+/// As JSON, because the conventions are laid over operations whatever their types.
+pub fn openapi() -> Value {
+    let document = documents().into_iter().reduce(|mut document, part| {
         document.merge(part);
-    }
+        document
+    });
     let mut document = serde_json::to_value(document).unwrap_or_default();
     conventions::apply(&mut document, &routes());
     examples::apply(&mut document);
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    #[test]
+    fn a_name_means_one_schema_whichever_crate_uses_it() {
+        let mut seen = BTreeMap::new();
+        let mut ambiguous = BTreeSet::new();
+        for document in documents() {
+            for (name, schema) in document.components.into_iter().flat_map(|components| components.schemas) {
+                let schema = serde_json::to_value(schema).unwrap();
+                if *seen.entry(name.clone()).or_insert_with(|| schema.clone()) != schema {
+                    ambiguous.insert(name);
+                }
+            }
+        }
+        assert!(ambiguous.is_empty(), "in one document only one schema of a name is left: {ambiguous:?}");
+    }
+
+    #[test]
+    fn every_schema_that_is_referred_to_is_there() {
+        let document = openapi();
+        let text = document.to_string();
+        let references = text.split("\"#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next());
+        let missing: BTreeSet<&str> = references.filter(|name| document["components"]["schemas"].get(name).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }

@@ -14,7 +14,7 @@ use runtime::Route;
 use serde::{Deserialize, Serialize};
 use utoipa::OpenApi;
 
-pub use wire::{CreateExportRequest, DownloadResponse, ExportResponse, FailureResponse};
+pub use wire::{CreateExportRequest, DownloadResponse, ExportFailureResponse, ExportResponse};
 
 /// Every route of this crate.
 pub static ROUTES: [&Route; 3] = [&create::ROUTE, &list::ROUTE, &get::ROUTE];

@@ -133,7 +133,7 @@ pub struct ExportResponse {
     /// Whether identifiers and addresses are in full.
     reveals_identifiers: bool,
     /// Why there is no file.
-    failure: Option<FailureResponse>,
+    failure: Option<ExportFailureResponse>,
     /// The file, where one export is shown and it is completed.
     download: Option<DownloadResponse>,
     /// Who asked for it, `usr_…`.
@@ -148,7 +148,7 @@ pub struct ExportResponse {
 
 /// Why there is no file.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct FailureResponse {
+pub struct ExportFailureResponse {
     /// What went wrong and what to do.
     reason: String,
     /// Whether the same export may succeed another time.
@@ -212,7 +212,7 @@ impl ExportResponse {
             segment_id: segment_id.map(|id| id.to_string()),
             columns,
             reveals_identifiers,
-            failure: failure.map(|ExportFailure { reason, retriable }| FailureResponse { reason, retriable }),
+            failure: failure.map(|ExportFailure { reason, retriable }| ExportFailureResponse { reason, retriable }),
             download,
             created_by: created_by.to_string(),
             created_at,

@@ -19,7 +19,7 @@ use runtime::Route;
 use utoipa::OpenApi;
 
 pub use queue::{ImportMessage, Task};
-pub use wire::{FailureResponse, ImportResponse, ImportSummary};
+pub use wire::{ImportFailureResponse, ImportResponse, ImportSummary};
 
 /// Every route of this crate.
 pub static ROUTES: [&Route; 8] = [

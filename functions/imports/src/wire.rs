@@ -58,7 +58,7 @@ pub struct ImportSummary {
     /// What was stored so far. What is stored stays, also where the import is cancelled.
     applied: AppliedCounts,
     /// Why the file as a whole could not be imported; only when `failed`.
-    failure: Option<FailureResponse>,
+    failure: Option<ImportFailureResponse>,
     /// Where the rejected rows can be downloaded, with the reasons.
     #[schema(example = "/api/v1/imports/imp_01JZ0000000000000000000000/rejects")]
     rejects_url: Option<String>,
@@ -76,7 +76,7 @@ pub struct ImportSummary {
 
 /// Why the file as a whole could not be imported.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct FailureResponse {
+pub struct ImportFailureResponse {
     /// A stable word for machines.
     #[schema(example = "workbook_password")]
     code: String,
@@ -135,7 +135,7 @@ impl From<Import> for ImportSummary {
             mode,
             counts,
             applied,
-            failure: failure.map(|Failure { code, message }| FailureResponse { code, message }),
+            failure: failure.map(|Failure { code, message }| ImportFailureResponse { code, message }),
             rejects_url: rejects_key.map(|_| format!("/api/v1/imports/{id}/rejects")),
             created_by: created_by.to_string(),
             created_at,

@@ -55,7 +55,7 @@ const MAX_PAISE: u64 = 1_000_000_000_000_000;
         ("agreed_on" = Option<String>, Query, description = "Day of payment agreed in writing"),
         ("paid_on" = Option<String>, Query, description = "Day of payment"),
         ("amount_paise" = Option<u64>, Query, description = "What was owed; with `paid_on`"),
-        ("traders" = Option<TraderPolicy>, Query, description = "What to hold of traders: `ask_professional`, `covered`, `not_covered`; the organisation's setting where left out")),
+        ("traders" = inline(Option<TraderPolicy>), Query, description = "What to hold of traders: `ask_professional`, `covered`, `not_covered`; the organisation's setting where left out")),
     responses((status = 200, description = "The answer, with its reasons", body = VerdictResponse), (status = 404, description = "No such vendor"),
         (status = 422, description = "A parameter is missing or wrong")),
     security(("bearer" = [])))]

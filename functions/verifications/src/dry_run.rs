@@ -6,13 +6,13 @@ use serde::Serialize;
 use store::verifications::{Estimate, Limits};
 use utoipa::ToSchema;
 
-use crate::wire::Preflight;
+use crate::wire::VerificationPreflight;
 
 /// What a verification would ask, how long it would take, and what it would cost.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DryRunResponse {
     /// What it would ask about at most: what was told within `not_asked_within_days` is found out vendor by vendor, and left out then.
-    preflight: Preflight,
+    preflight: VerificationPreflight,
     /// What a register told within so many days would not be asked again.
     not_asked_within_days: u32,
     /// The most identifiers it would ask about.

@@ -23,7 +23,7 @@ pub struct RunResponse {
     /// Whom it is about; absent where vendors were named one by one.
     filter: Option<VendorFilter>,
     /// What it was expected to be when it began.
-    preflight: Preflight,
+    preflight: VerificationPreflight,
     /// `running`, `completed`, `halted` (every further question would end like the last one: see `reason`) or `cancelled`.
     #[schema(value_type = String, example = "running")]
     state: RunState,
@@ -94,7 +94,7 @@ impl From<Example> for ExampleResponse {
 
 /// What a run will ask.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub(crate) struct Preflight {
+pub(crate) struct VerificationPreflight {
     /// Vendors in scope.
     vendors: u32,
     /// Those of them that have nothing to ask about.
@@ -128,7 +128,7 @@ pub(crate) struct Progress {
     outcomes: BTreeMap<String, u32>,
 }
 
-impl From<Estimate> for Preflight {
+impl From<Estimate> for VerificationPreflight {
     fn from(estimate: Estimate) -> Self {
         let requests = estimate.identifiers();
         let Estimate {

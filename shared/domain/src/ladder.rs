@@ -122,6 +122,7 @@ pub enum Outcome {
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = VendorFindingSeverity)]
 pub enum Severity {
     /// Good to know.
     Info,
@@ -133,6 +134,7 @@ pub enum Severity {
 
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = VendorFinding)]
 pub struct Finding {
     /// The check.
     pub check: Check,

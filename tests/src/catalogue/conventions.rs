@@ -14,7 +14,8 @@ that is exchanged once at `POST /api/v1/auth/refresh`. Each operation says which
 **Paths and bodies.** Every path also works with a trailing slash. Bodies are JSON in UTF-8 of at most 1 MB, names are snake_case, fields \
 that do not exist are refused. Times are RFC 3339 in UTC.
 
-**Errors** are `application/problem+json` (RFC 9457). `errors` names the fields of a 422, `request_id` finds the request in the logs.
+**Errors** are `application/problem+json` (RFC 9457). `errors` names the fields of a 422, and of a 400 where it is one field that cannot be read; \
+`request_id` finds the request in the logs.
 
 **Lists** take `limit` (1 to 200, default 50) and `cursor`, and answer `items`, `next_cursor` and, where it is known without counting, \
 `total`. A cursor is opaque, belongs to one list with its filters, and is good for a day.
@@ -138,7 +139,7 @@ fn components(document: &mut Value) {
             "request_id": { "type": "string", "description": "Finds the request in the logs." },
             "errors": {
                 "type": "array",
-                "description": "The fields to correct; empty unless the status is 422.",
+                "description": "The fields to correct: of a 422 all of them, of a 400 the one that cannot be read; otherwise empty.",
                 "items": {
                     "type": "object",
                     "required": ["field", "code", "message"],

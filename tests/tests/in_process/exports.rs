@@ -331,7 +331,7 @@ async fn an_export_that_cannot_be_written_says_so_and_may_be_tried_again() {
     let mut sent = messages(&app, 1);
     app.fail_after("BatchGetItem", 0);
     assert_eq!(work(&app, &sent).await.len(), 1);
-    assert_eq!(shown(&manager, &path).await["state"], json!("queued"), "it comes again");
+    assert_eq!(shown(&manager, &path).await["state"], json!("running"), "the message comes again");
     // Failed or killed: the last receive says so, and begins nothing.
     sent[0].receive_count = 5;
     assert_eq!(work(&app, &sent).await.len(), 1, "operators find it among the dead letters");

@@ -153,7 +153,12 @@ fn round_trip() {
             let mut written = Vec::new();
             std::io::Read::read_to_end(&mut writer.finish().unwrap(), &mut written).unwrap();
             let (_, rows) = support::read(&written).unwrap();
-            assert_eq!(rows.iter().map(|row| &row.cells).collect::<Vec<_>>(), [&row], "{kind:?}: {}", String::from_utf8_lossy(&written));
+            assert_eq!(
+                rows.iter().map(|row| &row.cells).collect::<Vec<_>>(),
+                [&row],
+                "{kind:?}: {}",
+                String::from_utf8_lossy(&written)
+            );
         }
     });
 }
