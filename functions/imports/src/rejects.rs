@@ -18,7 +18,8 @@ pub static ROUTE: Route = Route::new(
     "imports-rejects",
     Method::GET,
     "/api/v1/imports/{id}/rejects",
-    Access::Requires(Permission::ImportsRead),
+    // A file that leaves the system, with every identifier as it was given.
+    Access::Requires(Permission::VendorsReveal),
     |app, request| Box::pin(handle(app, request)),
 )
 .needing(&[Var::BucketName]);

@@ -321,6 +321,7 @@ impl SyncRunResponse {
             import: import_id,
             bytes,
             digest: _,
+            same_as: _,
             mut diff,
             started_at,
             mut ended_at,
@@ -340,7 +341,8 @@ impl SyncRunResponse {
                 error = import.failure.as_ref().map(|failure| RunError::new(&failure.code, &*failure.message));
             }
             if state != RunState::Waiting {
-                reason = None;
+                // A run that is being checked says for what it waits.
+                reason = reason.filter(|_| state == RunState::Checking);
                 ended_at = import.completed_at.filter(|_| !state.is_alive());
             } else {
                 // A corrected mapping makes another report.

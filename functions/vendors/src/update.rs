@@ -33,11 +33,12 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let ParsedVendor { profile, warnings, .. } = ParsedVendor::parse_with(raw, Strictness::Strict)?;
     let store = app.store()?;
     let seen = store::vendors::get(store, request.id("id")?).await?;
+    // First: what a stale body says may be right of what its writer saw.
+    request.if_match(seen.version)?;
     if let Some(status) = status.filter(|status| MsmeStatus::parse(status) != Ok(seen.msme_status)) {
         let message = "the status changes by evidence only: add it with POST /api/v1/vendors/{id}/status, and leave this field out";
         return Err(invalid("msme_status", &status, "not_here", message));
     }
-    request.if_match(seen.version)?;
     let caller = request.caller()?.id().to_string();
     let vendor = store::vendors::replace_profile(store, &seen, profile, by(app, &caller)).await?;
     let version = vendor.version;

@@ -37,9 +37,9 @@ const AT_ONCE: usize = 4;
 /// Often enough for a person who watches: every second or so.
 const PROGRESS_ROWS: u32 = 1_000;
 
-/// The queue gives a message up after as many receives; `maxReceiveCount` in the template. The worker that gets it the last time rather
-/// says so than being killed as those before it.
-const LAST_RECEIVE: u32 = 5;
+/// Who receives a message so often says that it is given up rather than being killed as those before it. The queue gives it up one
+/// receive later (`maxReceiveCount` in the template), should saying so fail.
+const GIVEN_UP_AT: u32 = 4;
 
 /// The function may run for ten minutes; the rest is for the upload.
 const BUDGET: Duration = Duration::from_secs(8 * 60);
@@ -72,7 +72,7 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
         Ok(_) | Err(StoreError::NotFound) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if message.receive_count >= LAST_RECEIVE {
+    if message.receive_count >= GIVEN_UP_AT {
         // Nobody tries again unless asked to. The message goes to the dead letters all the same, where operators see it; sent from
         // there once more, it makes the file after all.
         let reason = "the file could not be written after several attempts, for a reason on our side: ask for the export again";

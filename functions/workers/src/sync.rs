@@ -132,7 +132,7 @@ async fn asked(app: &App, message: &Message, source: SyncSourceId, run: SyncRunI
     let store = app.store()?;
     let run = sync_sources::get_run(store, source, run).await?;
     match sync_sources::get(store, source).await {
-        Ok(source) => work(app, message, &source, run).await,
+        Ok(source) => work(app, message, &source, run, message.receive_count).await,
         Err(StoreError::NotFound) => fail(app, run, RunError::new("source_deleted", "the source was deleted before it was read")).await,
         Err(error) => Err(error.into()),
     }
@@ -200,12 +200,33 @@ async fn arrived(app: &App, message: &Message, object: S3Object, put_at: Timesta
         sequencer,
         put_at,
     };
-    take(app, message, &source, trigger, &key, &e_tag).await
+    take(app, message, &source, trigger, &key, &e_tag, None).await
 }
 
-/// Takes a file out of its folder into a run.
-async fn take(app: &App, message: &Message, source: &SyncSource, trigger: Trigger, key: &str, etag: &str) -> Result<(), RecordError> {
-    let state = begin(app, message, source, trigger).await?;
+/// Takes a file out of its folder into a run. One that could not be taken before is tried anew where somebody had the folder looked
+/// through, by the run `again`.
+async fn take(
+    app: &App,
+    message: &Message,
+    source: &SyncSource,
+    trigger: Trigger,
+    key: &str,
+    etag: &str,
+    again: Option<SyncRunId>,
+) -> Result<(), RecordError> {
+    let anew = again.and_then(|run| trigger.anew(run));
+    let mut begun = begin(app, message, source, trigger).await?;
+    if let (
+        Some(Begun {
+            state: RunState::Failed,
+            is_new: false,
+        }),
+        Some(anew),
+    ) = (&begun, anew)
+    {
+        begun = begin(app, message, source, anew).await?;
+    }
+    let state = begun.map(|begun| begun.state);
     // The import has a copy. A file that could not be taken stays where its owner finds it.
     if state.is_some_and(|state| state != RunState::Failed) {
         objects::delete_unchanged(app, key, etag).await?;
@@ -227,7 +248,7 @@ async fn look_through(app: &App, message: &Message, source: &SyncSource, run: Sy
             sequencer: format!("found-{}", file.put_at),
             put_at: file.put_at,
         };
-        take(app, message, source, trigger, &file.key, &file.etag).await?;
+        take(app, message, source, trigger, &file.key, &file.etag, Some(run.id)).await?;
     }
     let reason = match (found, has_more) {
         (0, _) => "there is no file in the folder".to_owned(),
@@ -243,20 +264,32 @@ async fn look_through(app: &App, message: &Message, source: &SyncSource, run: Sy
     Ok(())
 }
 
-/// Begins a run of the trigger, or goes on with the one it has had; tells where that one stands then.
-async fn begin(app: &App, message: &Message, source: &SyncSource, trigger: Trigger) -> Result<Option<RunState>, RecordError> {
+/// A run of a trigger.
+struct Begun {
+    /// Where it stands.
+    state: RunState,
+    /// Whether the trigger had none before.
+    is_new: bool,
+}
+
+/// Begins a run of the trigger, or goes on with the one it has had.
+async fn begin(app: &App, message: &Message, source: &SyncSource, trigger: Trigger) -> Result<Option<Begun>, RecordError> {
     let store = app.store()?;
-    let run = SyncRun::begun(SyncRunId::from_ulid(app.new_ulid()), source, trigger, app.now());
-    let Some(run) = sync_sources::begin(store, run).await? else {
+    let new = SyncRun::begun(SyncRunId::from_ulid(app.new_ulid()), source, trigger, app.now());
+    let new_id = new.id;
+    let Some(run) = sync_sources::begin(store, new).await? else {
         return Ok(None);
     };
-    let id = run.id;
-    work(app, message, source, run).await?;
-    Ok(Some(sync_sources::get_run(store, source.id, id).await?.state))
+    let (id, is_new) = (run.id, run.id == new_id);
+    // How often the message came says nothing of a run that begins now: a folder has many.
+    let receives = if is_new { 1 } else { message.receive_count };
+    work(app, message, source, run, receives).await?;
+    let state = sync_sources::get_run(store, source.id, id).await?.state;
+    Ok(Some(Begun { state, is_new }))
 }
 
 /// Gets a run from the pull to its dry run.
-async fn work(app: &App, message: &Message, source: &SyncSource, mut run: SyncRun) -> Result<(), RecordError> {
+async fn work(app: &App, message: &Message, source: &SyncSource, mut run: SyncRun, receives: u32) -> Result<(), RecordError> {
     if run.state != RunState::Pulling {
         return Ok(());
     }
@@ -269,7 +302,7 @@ async fn work(app: &App, message: &Message, source: &SyncSource, mut run: SyncRu
         // Somebody got this far and died.
         Ok(import) => import,
         Err(StoreError::NotFound) => {
-            if message.receive_count > MAX_RECEIVES {
+            if receives > MAX_RECEIVES {
                 let error = RunError::new(
                     "interrupted",
                     "reading the source was interrupted again and again: make the file smaller, or run it again",
@@ -279,7 +312,7 @@ async fn work(app: &App, message: &Message, source: &SyncSource, mut run: SyncRu
             if !sync_sources::claim(store, &run, app.now(), CLAIM).await? {
                 return Err("another worker is at this run".into());
             }
-            let may_wait = message.receive_count < MAX_RECEIVES;
+            let may_wait = receives < MAX_RECEIVES;
             match pull::pull(app, source, &run, may_wait).await? {
                 Pulled::Import { import, digest } => {
                     run.digest = digest;
@@ -289,6 +322,7 @@ async fn work(app: &App, message: &Message, source: &SyncSource, mut run: SyncRu
                     let unchanged = SyncRun {
                         bytes: Some(bytes),
                         reason: Some(format!("the source says the same as in the run {since}")),
+                        same_as: Some(since),
                         ..run.ended(RunState::Unchanged, app.now())
                     };
                     sync_sources::advance(store, &unchanged, RunState::Pulling).await?;

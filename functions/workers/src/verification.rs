@@ -78,9 +78,9 @@ const BACKOFF_SECS: u32 = 5;
 /// identifier has attempts, so that one the register chokes on stops nobody.
 const OUTAGE_AFTER: u32 = 10;
 
-/// The queue gives a message up after as many receives; `maxReceiveCount` in the template. The worker that gets it the last time rather
-/// says so than being killed as those before it.
-const LAST_RECEIVE: u32 = 5;
+/// Who receives a message so often says that it is given up rather than being killed as those before it. The queue gives it up one
+/// receive later (`maxReceiveCount` in the template), should saying so fail.
+const GIVEN_UP_AT: u32 = 4;
 
 /// A wait that is worth telling whoever looks at the run.
 const LONG_WAIT_SECS: i64 = 60;
@@ -98,7 +98,11 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
         correlation_id: &message.correlation_id,
         deadline: Instant::now() + BUDGET,
     };
-    if message.receive_count >= LAST_RECEIVE {
+    if message.receive_count >= GIVEN_UP_AT {
+        if matches!(task, Task::Page { .. }) && run.state == RunState::Halted {
+            // Left as it is: resuming the run hands it out again.
+            return Ok(());
+        }
         work.give_up(task).await?;
         // It goes to the dead letters, where operators see it; the run does not wait for them.
         return Err("given up: failed, or was cut off, at every receive before".into());
@@ -139,8 +143,10 @@ impl Work<'_> {
         if runs::fail_page(self.store, self.run.id, number, now).await? {
             tracing::error!(correlation_id = self.correlation_id, run_id = %self.run.id, page = number, "verification of a page given up");
         }
-        self.pass_on(number).await?;
         let page = runs::get_page(self.store, self.run.id, number).await?;
+        if !page.passed_on {
+            self.pass_on(number).await?;
+        }
         for vendor_id in page.vendor_ids.into_iter().filter(|_| page.failed) {
             let example = Example {
                 vendor_id,
@@ -158,8 +164,12 @@ impl Work<'_> {
         if self.run.state != RunState::Running {
             return Ok(());
         }
-        if self.run.pages.is_none() && self.write_pages().await?.is_none() {
-            return self.send(Task::Plan, 0).await;
+        if self.run.pages.is_none() {
+            if self.write_pages().await?.is_none() {
+                return self.send(Task::Plan, 0).await;
+            }
+            // An outage that halted another run, perhaps weeks ago, is none of this one's.
+            runs::answered(self.store, ACCOUNT).await?;
         }
         let open = runs::open_pages(self.store, self.run.id).await?;
         for lane in 0..LANES {
@@ -696,14 +706,14 @@ impl Asking<'_> {
             at: now,
         };
         let answer = verifier.verify(&request).await;
-        match self.about_the_account(&answer).await? {
+        match self.about_the_account(&answer, ask.count()).await? {
             Some(until) => self.turn_away(ask, until).await,
             None => self.write_down(ask, answer).await,
         }
     }
 
     /// Whether an answer says nothing of the identifier, because it is about the account or the provider: until when to wait then.
-    async fn about_the_account(&self, answer: &Verification) -> Result<Option<Timestamp>, RecordError> {
+    async fn about_the_account(&self, answer: &Verification, attempts: u32) -> Result<Option<Timestamp>, RecordError> {
         let Work { app, store, .. } = self.work;
         let now = app.now();
         if answer.halts_run() {
@@ -730,7 +740,8 @@ impl Asking<'_> {
             return Ok(None);
         }
         self.end("provider_unavailable");
-        Ok(Some(now))
+        // One that has had its attempts is settled all the same, or it would halt the run again and again.
+        Ok((attempts < MAX_ATTEMPTS).then_some(now))
     }
 
     /// Leaves an identifier for later as if nobody had asked about it.

@@ -198,12 +198,13 @@ impl Audience {
             && segment::is_one_of(&self.supplier_types, supplier_type)
     }
 
-    /// As vendors are stored: states by their full names, the filter like one of a list.
+    /// As vendors are stored: states by their full names, supplier types by their labels, the filter like one of a list.
     #[must_use]
     fn normalised(self) -> Self {
         Self {
             msme_statuses: segment::each_once(self.msme_statuses),
             states: segment::named_states(self.states),
+            supplier_types: segment::labels(self.supplier_types),
             filter: self.filter.map(VendorFilter::normalised),
             ..self
         }

@@ -155,17 +155,25 @@ impl std::fmt::Debug for RowError {
     }
 }
 
+/// How much of a value an error shows.
+const VALUE_CHARS: usize = 200;
+
 impl RowError {
     /// An error, short enough that many of them fit a report.
     pub fn new(row: u32, column: &str, value: &str, code: &str, reason: &str) -> Self {
         Self {
             row,
             column: column.to_owned(),
-            value: shorten(value, 200),
+            value: shorten(value, VALUE_CHARS),
             code: code.to_owned(),
             reason: shorten(reason, 300),
             suggestion: None,
         }
+    }
+
+    /// Whether it is about a cell that reads so.
+    pub fn is_about(&self, text: &str) -> bool {
+        self.value == shorten(text, VALUE_CHARS)
     }
 
     /// What parsing a vendor found.

@@ -631,12 +631,19 @@ fn class_reason(status: &StatusOn, facts: &PaymentFacts<'_>) -> Reason {
             sentence: format!("What the vendor was on {day} is not known. {}", status.explanation),
             source: SILENCE,
         },
-        MsmeStatus::NotRegistered if facts.registered_on.is_some_and(|registered| registered <= day) => Reason {
-            code: "registration_contradicts_status",
-            points_to: Applies::NeedsEvidence,
-            sentence: format!("The history says not registered on {day}, but a registration date before that is on file: ask for the certificate."),
-            source: SUPPLIER,
-        },
+        // A register that says so has seen the registration end.
+        MsmeStatus::NotRegistered
+            if status.rank < Some(EvidenceRank::Verified) && facts.registered_on.is_some_and(|registered| registered <= day) =>
+        {
+            Reason {
+                code: "registration_contradicts_status",
+                points_to: Applies::NeedsEvidence,
+                sentence: format!(
+                    "The history says not registered on {day}, but a registration date before that is on file: ask for the certificate."
+                ),
+                source: SUPPLIER,
+            }
+        }
         MsmeStatus::NotRegistered => Reason {
             code: "not_registered",
             points_to: Applies::No,

@@ -190,7 +190,7 @@ pub fn label(text: &str) -> String {
     words.join(" ").to_lowercase()
 }
 
-fn labels(texts: Vec<String>) -> Vec<String> {
+pub(crate) fn labels(texts: Vec<String>) -> Vec<String> {
     each_once(texts.iter().map(|text| label(text)).collect())
 }
 

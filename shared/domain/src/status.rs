@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -294,14 +294,6 @@ impl StatusEntry {
         }
     }
 
-    /// Whether a history with this entry needs no other that says the same from the same day on no stronger evidence.
-    pub fn says_no_less_than(&self, other: &Self) -> bool {
-        self.status == other.status
-            && self.effective_from == other.effective_from
-            && self.effective_to == other.effective_to
-            && self.rank() >= other.rank()
-    }
-
     /// The table its class was given under, where that is another than the one of a day it is taken for.
     ///
     /// An entry with an end was made for its days, and a register's answer is about all days up to the one it was asked. Another goes
@@ -419,6 +411,27 @@ pub fn declared_from(declaration: &Declaration, submitted_at: Timestamp, history
     let stated = declaration.classification_year.as_deref().and_then(FiscalYear::parse);
     let year = stated.unwrap_or_else(|| FiscalYear::of(submitted_at));
     registered.max(year.first_day())
+}
+
+/// Whether an entry would say of any of its days until `today` something else than the history does, or say it on better evidence.
+pub fn changes_anything(entry: &StatusEntry, today: Date, history: &[StatusEntry]) -> bool {
+    let last = entry.effective_to.unwrap_or_else(|| today.max(entry.effective_from));
+    // What stands can only change where an entry begins or after one ended.
+    let begins = history.iter().map(|known| known.effective_from);
+    let ends = history.iter().filter_map(|known| known.effective_to?.checked_add(1.day()).ok());
+    let mut days: Vec<Date> = begins.chain(ends).chain([entry.effective_from, last]).collect();
+    days.retain(|day| (entry.effective_from..=last).contains(day));
+    days.sort_unstable();
+    days.dedup();
+    let mut with = history.to_vec();
+    with.push(entry.clone());
+    let says = |entries: &[StatusEntry], day: Date| {
+        let standing = on(entries, day).entry;
+        standing.map(|standing| (standing.status, standing.rank(), standing.class_rule))
+    };
+    // An entry that would not stand itself, because of a newer word, changes nothing.
+    let own = Some((entry.status, entry.rank(), entry.class_rule));
+    days.into_iter().any(|day| says(history, day) != own && says(&with, day) == own)
 }
 
 /// What a vendor was on `date`, from all that is known.

@@ -486,6 +486,25 @@ impl Trigger {
             Trigger::File { key, etag, sequencer, .. } => format!("file#{}", sha256_hex(format!("{etag}\n{sequencer}\n{key}").as_bytes())),
         }
     }
+
+    /// The same file as something that has not happened yet: because of a run that looks through its folder once more.
+    #[must_use]
+    pub fn anew(&self, run: SyncRunId) -> Option<Self> {
+        match self {
+            Trigger::Schedule { .. } | Trigger::Person { .. } => None,
+            Trigger::File {
+                key,
+                etag,
+                sequencer,
+                put_at,
+            } => Some(Trigger::File {
+                key: key.clone(),
+                etag: etag.clone(),
+                sequencer: format!("{sequencer}-{run}"),
+                put_at: *put_at,
+            }),
+        }
+    }
 }
 
 /// Where a run stands.
@@ -583,6 +602,9 @@ pub struct SyncRun {
     /// What a web address said, by its SHA-256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// The earlier run in which a web address said the same, where nothing has changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<SyncRunId>,
     /// What the file would do, once its dry run is over.
     pub diff: Option<Diff>,
     /// When it began.
@@ -605,6 +627,7 @@ impl SyncRun {
             import: None,
             bytes: None,
             digest: None,
+            same_as: None,
             diff: None,
             started_at: now,
             ended_at: None,

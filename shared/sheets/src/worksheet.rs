@@ -203,6 +203,8 @@ impl Worksheet {
                 text
             }
         };
+        // Also where it is a text by now: a sheet that was copied, or rejected rows that nobody has corrected.
+        let flaw = flaw.or_else(|| crate::is_error_value(&text).then_some(Flaw::ErrorValue));
         let flaw = if is_formula { Some(Flaw::Formula) } else { flaw };
         Ok(Value { text, flaw, shown })
     }

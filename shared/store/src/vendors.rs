@@ -209,6 +209,8 @@ pub(crate) fn writes(
         if let Some(is) = is {
             // Race: one code given to two vendors at the same time; the marker lets one win, whatever the other fields say.
             writes.push(put_new(store, marker(is)?)?);
+            // Should the code become free again, then because its vendor got another, not because it was deleted.
+            writes.push(delete(store, keys::deleted_code(&code(is)))?);
         }
         if let Some(was) = was {
             writes.push(delete(store, keys::vendor_code(&code(was)))?);
@@ -325,10 +327,10 @@ pub async fn create_batch(store: &Store, vendors: &[NewVendor], by: By<'_>) -> R
     Ok(answers.into_iter().map(|(_, created)| created).collect())
 }
 
-/// How many writes a new vendor takes at most: record, marker, directory, history, what it is found by, and its status with the two
-/// days on which that may begin and end.
+/// How many writes a new vendor takes at most: record, marker, what said that its code was deleted, directory, history, what it is
+/// found by, and its status with the two days on which that may begin and end.
 fn writes_of_new(new: &NewVendor) -> usize {
-    4 + search::tokens(&new.vendor.profile).len() + 3 * usize::from(new.status.is_some())
+    5 + search::tokens(&new.vendor.profile).len() + 3 * usize::from(new.status.is_some())
 }
 
 async fn create_group(
@@ -630,15 +632,14 @@ pub async fn add_status_with(store: &Store, seen: &Vendor, profile: VendorProfil
 }
 
 /// Gives the other vendors of a PAN the status that one of them has shown: one legal person, one status. Each gets an entry of its
-/// own that names where it comes from; one that has it already, on evidence no weaker, is left as it is, so that repeating this is
-/// harmless.
+/// own that names where it comes from; one whose history it would not change is left as it is, so that repeating this is harmless.
 ///
 /// # Errors
 /// When the table cannot be reached, or a vendor keeps changing.
 pub async fn share_status(store: &Store, source: &Vendor, entry: &StatusEntry, by: By<'_>) -> Result<Vec<VendorId>, StoreError> {
+    let today = indian_date(by.at);
     share_with_pan(store, source, by, |history| {
-        let has_it = history.iter().any(|known| known.says_no_less_than(entry));
-        (!has_it).then(|| entry.clone())
+        status::changes_anything(entry, today, history).then(|| entry.clone())
     })
     .await
 }

@@ -487,16 +487,21 @@ fn happened<T>(result: Result<T, StoreError>) -> Result<bool, StoreError> {
 /// # Errors
 /// When the table cannot be written.
 pub async fn set_pages(store: &Store, id: VerificationRunId, pages: u32) -> Result<(), StoreError> {
-    store
+    let set = store
         .client
         .update_item()
         .table_name(&store.table)
         .set_key(Some(key_item(keys::verification_run(id))))
         .update_expression("SET pages = :pages")
+        // Race: two planners, of which one found a vendor that the other did not.
+        .condition_expression("attribute_not_exists(pages) OR pages < :pages")
         .expression_attribute_values(":pages", n(pages))
         .send()
-        .await?;
-    Ok(())
+        .await;
+    match set.map_err(StoreError::from) {
+        Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Writes a page, and gives the page that stands: what a page holds is decided once.

@@ -337,7 +337,7 @@ async fn a_corrected_rejects_file_imports_as_it_is() {
         lines[0],
         "\u{feff}vendor_code,company_name,email,gst_number,row,error_column,error_value,error_reason,suggested_value"
     );
-    assert!(lines[1].starts_with("V-1,Asha,'=bad,,2,email,"), "{}", lines[1]);
+    assert!(lines[1].starts_with("V-1,Asha,#VALUE!,,2,email,'=bad,"), "{}", lines[1]);
     assert!(lines[2].contains("2,Ravi,bad,27,3,email; gst_number,bad; 27,"), "{}", lines[2]);
     assert!(
         lines[3].starts_with("v-3,Meena,m@x.example,,5,vendor_code,v-3,\"row 4 of this file has the same code"),
@@ -350,8 +350,11 @@ async fn a_corrected_rejects_file_imports_as_it_is() {
         lines[4]
     );
 
+    // As it is, it comes back again: a formula that was written down is no value.
+    let (_, same) = dry_run(&app, &manager, "", file.clone()).await;
+    assert_eq!(counts(&same), [4, 0, 0, 0, 4], "{same}");
     let corrected = file
-        .replace(",'=bad,", ",a@x.example,")
+        .replace(",#VALUE!,", ",a@x.example,")
         .replace(",bad,27,", ",r@x.example,,")
         .replace("v-3,", "V-33,")
         .replace(",,more,6,", ",6,");
@@ -1141,6 +1144,8 @@ async fn rejects_are_there_when_there_are_any_and_as_long_as_they_are_kept() {
     );
     drain(&app).await;
     manager.get(&rejects::ROUTE, &rejects_path).await.expect(200);
+    // The file has every identifier in full.
+    app.as_role(Role::Viewer).await.get(&rejects::ROUTE, &rejects_path).await.expect(403);
 
     let stored = store::imports::get(app.store(), path.rsplit('/').next().unwrap().parse().unwrap())
         .await
@@ -1410,7 +1415,10 @@ async fn rejects_of_a_workbook_come_back_as_one_and_import_once_corrected() {
     let mut corrected: Vec<Vec<String>> = vec![sheet.header().to_vec()];
     corrected.extend(sheet.by_ref().map(|row| row.unwrap().cells));
     let shown: Vec<(&str, &str)> = corrected[1..].iter().map(|row| (row[0].as_str(), row[4].as_str())).collect();
-    assert_eq!(shown, [("2021-04-05", "3"), ("0001004", "5"), ("0001005", "6")]);
+    assert_eq!(shown, [("#VALUE!", "3"), ("0001004", "5"), ("0001005", "6")]);
+    assert_eq!(corrected[1][6], "2021-04-05", "what it read is in the report");
+    let (_, same) = dry_run_of(&app, &manager, "", bytes).await;
+    assert_eq!(counts(&same), [3, 0, 0, 0, 3], "{same}");
     corrected[1][0] = "0001002".to_owned();
     corrected[2][3] = String::new();
     corrected[3][0] = "0001006".to_owned();

@@ -185,10 +185,12 @@ async fn an_audience_asks_for_states_and_tags_however_they_are_written() {
     let app = TestApp::start().await;
     let manager = app.as_role(Role::CampaignManager).await;
     for (code, state) in [("V-1", "Karnataka"), ("V-2", "Kerala")] {
-        let body = json!({ "vendor_code": code, "company_name": "Kaveri", "state": state, "tags": ["critical"], "email": "a@kaveri.example" });
+        let body = json!({ "vendor_code": code, "company_name": "Kaveri", "state": state, "tags": ["critical"],
+            "email": "a@kaveri.example", "supplier_type": if code == "V-1" { "Job Work" } else { "Trader" } });
         created(&manager, body).await;
     }
     for audience in [
+        json!({ "supplier_types": [" job  WORK"] }),
         json!({ "filter": { "states": ["KA"], "tags": ["Critical "] } }),
         json!({ "states": ["29"] }),
     ] {

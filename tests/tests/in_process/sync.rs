@@ -129,19 +129,24 @@ async fn delivered(app: &TestApp, message: Message) -> bool {
 
 /// Works until both queues are empty: time for a second look does not pass, it is taken at once.
 async fn work(app: &TestApp) {
-    for _ in 0..50 {
+    assert!(work_at_most(app, 50).await, "the queues never become empty");
+}
+
+/// Works off the queues some times; tells whether they are empty.
+async fn work_at_most(app: &TestApp, times: usize) -> bool {
+    for _ in 0..times {
         let imports = queued(app, Var::ImportQueueUrl);
         let failures = (workers::import::WORKER.handler)(app.app(), imports).await;
         assert!(failures.is_empty(), "{failures:?}");
         let messages = queued(app, Var::SyncQueueUrl);
         if messages.is_empty() {
-            return;
+            return true;
         }
         for message in messages {
             assert!(delivered(app, message).await);
         }
     }
-    panic!("the queues never become empty");
+    false
 }
 
 async fn runs(admin: &Client<'_>, source: &str) -> Vec<Value> {
@@ -620,14 +625,90 @@ async fn a_file_does_not_overtake_one_that_waits_for_a_person() {
         let key = format!("drop/erp-exports/{name}");
         app.put_object(&key, "text/csv", csv.to_owned());
         assert!(delivered(&app, arrival_at(&key, csv.len(), time, "A")).await);
-        work(&app).await;
+        work_at_most(&app, 10).await
     };
-    arrive("a.csv", "2026-11-02T04:00:00Z", "vendor_code,company_name\nV-1,Old\nV-1,Twice\n").await;
-    arrive("b.csv", "2026-11-02T05:00:00Z", "vendor_code,company_name\nV-1,New\n").await;
+    assert!(arrive("a.csv", "2026-11-02T04:00:00Z", "vendor_code,company_name\nV-1,Old\nV-1,Twice\n").await);
+    assert!(!arrive("b.csv", "2026-11-02T05:00:00Z", "vendor_code,company_name\nV-1,New\n").await);
     let all = runs(&admin, &source).await;
-    assert_eq!((&all[0]["state"], &all[1]["state"]), (&json!("waiting"), &json!("waiting")));
+    assert_eq!((&all[0]["state"], &all[1]["state"]), (&json!("checking"), &json!("waiting")));
     assert!(all[0]["reason"].as_str().unwrap().contains("an earlier file"), "{}", all[0]);
     assert!(vendor_names(&app).await.is_empty());
+
+    // A later file of the same name says what the earlier one had to say, and nobody decides upon that any more.
+    assert!(arrive("a.csv", "2026-11-02T06:00:00Z", "vendor_code,company_name\nV-1,Newest\n").await);
+    let all = runs(&admin, &source).await;
+    let states: Vec<&str> = all.iter().map(|run| run["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["applied", "applied", "superseded"], "{all:?}");
+    assert_eq!(vendor_names(&app).await, ["Newest"]);
+}
+
+#[tokio::test]
+async fn a_decision_upon_one_file_lets_those_behind_it_go_on() {
+    let app = TestApp::start().await;
+    let admin = app.as_role(Role::Admin).await;
+    let mut body = drop_source("ask");
+    body["policy"] = json!({ "apply": "when_clean", "max_changed_percent": 100 });
+    let source = made(&admin, body).await;
+    for (name, hour, csv) in [
+        ("a.csv", "04", "V-1,Old\nV-1,Twice\n"),
+        ("b.csv", "05", "V-1,New\n"),
+        ("c.csv", "06", "V-2,Other\n"),
+    ] {
+        let (key, csv) = (format!("drop/erp-exports/{name}"), format!("vendor_code,company_name\n{csv}"));
+        app.put_object(&key, "text/csv", csv.clone());
+        let time = format!("2026-11-02T{hour}:00:00Z");
+        assert!(delivered(&app, arrival_at(&key, csv.len(), &time, "A")).await);
+    }
+    assert!(!work_at_most(&app, 10).await);
+    let first = runs(&admin, &source).await.swap_remove(2);
+    assert_eq!(first["state"], "waiting", "{first}");
+    let confirm = format!("/api/v1/imports/{}/confirm", first["import_id"].as_str().unwrap());
+    admin.post(&imports::confirm::ROUTE, &confirm, json!({})).await.expect(202);
+    work(&app).await;
+    let all = runs(&admin, &source).await;
+    assert!(all.iter().all(|run| run["state"] == "applied" && run["reason"] == Value::Null), "{all:?}");
+    assert_eq!(vendor_names(&app).await, ["New", "Other"]);
+}
+
+#[tokio::test]
+async fn a_file_that_could_not_be_taken_is_tried_anew_when_somebody_asks() {
+    let app = TestApp::start().await;
+    let admin = app.as_role(Role::Admin).await;
+    let source = made(&admin, drop_source("automatically")).await;
+    app.put_object(DROP, "text/csv", "vendor_code,company_name\nV-1,Kaveri\n".to_owned());
+    // Who looks through the folder has begun with the file, and does not come to its end, time after time.
+    asked_to_run(&admin, &source).await.expect(202);
+    let mut look = queued(&app, Var::SyncQueueUrl).remove(0);
+    app.fail_after("UpdateItem", 0);
+    assert!(!delivered(&app, look.clone()).await);
+    look.receive_count = 4;
+    assert!(delivered(&app, look).await);
+    let all = runs(&admin, &source).await;
+    let of_file = all.iter().find(|run| run["trigger"]["by"] == "file").expect("a run of the file");
+    assert_eq!(error(of_file).0, "interrupted");
+    assert!(vendor_names(&app).await.is_empty());
+
+    asked_to_run(&admin, &source).await.expect(202);
+    work(&app).await;
+    assert_eq!(vendor_names(&app).await, ["Kaveri"], "{:?}", runs(&admin, &source).await);
+}
+
+#[tokio::test]
+async fn however_often_nothing_new_was_said_an_earlier_reading_gives_way() {
+    let (app, erp) = (TestApp::start().await, Erp::start().await);
+    let admin = app.as_role(Role::Admin).await;
+    let source = made(&admin, erp.csv_source(json!({ "apply": "when_clean", "max_changed_percent": 100 }))).await;
+    erp.has_csv("vendor_code,company_name\nV-1,Old\nV-1,Twice\n");
+    let first = read(&app, &admin, &source).await;
+    assert_eq!(first["state"], "waiting");
+    for _ in 0..55 {
+        assert_eq!(read(&app, &admin, &source).await["state"], "unchanged");
+    }
+    erp.has_csv("vendor_code,company_name\nV-1,New\n");
+    assert_eq!(read(&app, &admin, &source).await["state"], "applied");
+    let first = format!("/api/v1/imports/{}", first["import_id"].as_str().unwrap());
+    assert_eq!(admin.get(&imports::get::ROUTE, &first).await.expect(200).json()["state"], "cancelled");
+    assert_eq!(vendor_names(&app).await, ["New"]);
 }
 
 #[tokio::test]
@@ -817,6 +898,19 @@ async fn a_vendor_that_a_person_deleted_does_not_come_back_by_itself() {
     let import = format!("/api/v1/imports/{}", run["import_id"].as_str().expect("an import"));
     let import = admin.get(&imports::get::ROUTE, &import).await.expect(200).text();
     assert!(import.contains("vendor_deleted"), "{import}");
+
+    // One that came back and has another code by now leaves its old one free.
+    let was_deleted = format!("{vendor}/restore");
+    let restored = admin.call(&vendors::restore::ROUTE, &was_deleted).await.expect(200);
+    let mut renamed = restored.json();
+    renamed["vendor_code"] = json!("V-9");
+    admin.put(&vendors::update::ROUTE, &vendor, renamed).await.expect(200);
+    erp.has_csv("vendor_code,company_name\nV-1,Another\nV-2,Asha Forge\n");
+    let run = read(&app, &admin, &source).await;
+    assert_eq!(outcome(&run), ("applied", [1, 0, 1, 0]), "{run}");
+    let list = admin.get(&vendors::list::ROUTE, "/api/v1/vendors?q=another").await.expect(200).json();
+    let vendor = format!("/api/v1/vendors/{}", list["items"][0]["id"].as_str().expect("an id"));
+    admin.delete(&vendors::delete::ROUTE, &vendor).await.expect(204);
 
     // A person may make one with this code, and the source goes on with that.
     let made_anew = json!({ "vendor_code": "V-1", "company_name": "Kaveri Anew" });

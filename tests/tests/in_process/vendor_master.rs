@@ -305,6 +305,14 @@ async fn a_segment_is_a_filter_by_name_for_lists_and_campaigns() {
     let path = segment.header("location").unwrap().to_owned();
     let id = segment.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(codes(&manager, &format!("segment={id}")).await, ["V-1"]);
+    // Both earlier generations of words are understood here, too.
+    let body = json!({ "name": "None", "filter": { "msme_statuses": ["Non MSME", "unknown"] } });
+    let old = manager.post(&segments::create::ROUTE, SEGMENTS, body).await.expect(201);
+    assert_eq!(old.json()["filter"]["msme_statuses"], json!(["not_registered", "unknown"]));
+    manager
+        .delete(&segments::delete::ROUTE, old.header("location").unwrap())
+        .await
+        .expect(204);
 
     let changed = json!({ "name": "Everyone in MH", "filter": { "states": ["MH"] } });
     let now = manager

@@ -144,6 +144,10 @@ async fn a_change_needs_the_version_that_was_read() {
     let changed = change("V-1A").if_match(&etag).await.expect(200);
     assert_ne!(changed.etag(), etag);
     change("V-1B").if_match(&etag).await.expect(412);
+    // Also where the body says what was right when it was read.
+    let mut stale = vendor("V-1B");
+    stale["msme_status"] = json!("small");
+    manager.put(&update::ROUTE, &path, stale).if_match(&etag).await.expect(412);
     manager.delete(&delete::ROUTE, &path).if_match(&etag).await.expect(412);
     let weak_or_other = format!("\"99\", W/{}", changed.etag());
     change("V-1C").if_match(&weak_or_other).await.expect(200);

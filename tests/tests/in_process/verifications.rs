@@ -737,6 +737,27 @@ async fn an_outage_halts_the_run_instead_of_ending_it_with_nothing() {
 }
 
 #[tokio::test]
+async fn a_register_that_chokes_on_the_last_identifiers_of_a_run_does_not_keep_it_from_ending() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    vendors_in_force(&manager, 2).await;
+    for _ in 0..60 {
+        world.simulator.inject(CashfreeFault::Html);
+    }
+    let path = begin(&manager, everybody()).await;
+    for _ in 0..6 {
+        world.drain().await;
+        if run(&manager, &path).await["state"] == json!("completed") {
+            break;
+        }
+        go_on(&manager, &path).await;
+    }
+    let over = run(&manager, &path).await;
+    assert_eq!(over["state"], json!("completed"), "{over}");
+    assert!(world.asked().len() <= 12, "{}", world.asked().len());
+}
+
+#[tokio::test]
 async fn a_limit_is_only_a_wait_and_no_attempt() {
     let world = World::start().await;
     let manager = world.app.as_role(Role::CampaignManager).await;
@@ -822,7 +843,7 @@ async fn a_cancelled_registration_ends_what_rested_on_it() {
     begin(&manager, all.clone()).await;
     world.drain().await;
     let now = manager.get(&status::ROUTE, &format!("{verified}/status")).await.expect(200).json();
-    assert_eq!(now["status"], json!("unknown"), "{now}");
+    assert_eq!(now["status"], json!("not_registered"), "{now}");
     assert_eq!(status_on(&manager, &verified, "2026-11-03").await, json!("micro"));
     let entries = now["history"].as_array().unwrap().len();
     // Once is enough.

@@ -40,6 +40,9 @@ pub(super) struct Proposal {
 /// The column whose cells are names, whatever they are made of.
 const CODE: &str = "vendor_code";
 
+/// A code that is a number which the sheet shows as something else.
+pub(super) const CODE_FORMAT: &str = "code_format";
+
 pub(super) fn read(row: &Row, plan: &Plan, context: Context, accepted: &Accepted) -> Reading {
     if let Some(doubt) = row.doubt {
         return Reading::Refused(vec![RowError::new(row.number, "", "", doubt.code(), &doubt.to_string())]);
@@ -100,7 +103,7 @@ fn as_shown<'a>(row: &'a Row, plan: &Plan, flaws: &mut Vec<RowError>) -> Cow<'a,
             Shown::Otherwise => "something else by its number format",
         };
         let reason = format!("the code is a number that the sheet shows as {as_what}: format the column as text and enter the code as it reads");
-        flaws.push(RowError::new(row.number, CODE, &row.cells[*cell], "code_format", &reason));
+        flaws.push(RowError::new(row.number, CODE, &row.cells[*cell], CODE_FORMAT, &reason));
     }
     cells
 }

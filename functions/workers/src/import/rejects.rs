@@ -5,9 +5,10 @@ use std::path::Path;
 
 use domain::columns::{self, Mapping, REPORT_COLUMNS, Target, clean_header, header_names};
 use domain::import::RowError;
-use sheets::{Format, Kind, Limits, Options, Row, Sheet, SheetWriter, WriteError};
+use sheets::{Flaw, Format, Kind, Limits, Options, Row, Sheet, SheetWriter, WriteError};
 
 use super::Stopped;
+use super::reading::CODE_FORMAT;
 
 /// Writes rejected rows to a file on the disk: of the kind they came in, so that a workbook's codes stay text.
 pub(super) struct Rejects {
@@ -60,6 +61,11 @@ impl Rejects {
             // The old report goes; cells that are missing are empty, so that the new one stands below its header.
             cells.resize(self.width, String::new());
         }
+        for cell in untrusted(row, errors) {
+            if let Some(text) = cells.get_mut(cell) {
+                TO_BE_ENTERED.clone_into(text);
+            }
+        }
         let join = |text: &dyn Fn(&RowError) -> &str| errors.iter().map(text).collect::<Vec<_>>().join("; ");
         let suggestions = if errors.iter().any(|error| error.suggestion.is_some()) {
             join(&|error| error.suggestion.as_deref().unwrap_or_default())
@@ -80,6 +86,22 @@ impl Rejects {
     pub(super) fn finish(self) -> Result<File, WriteError> {
         self.writer.finish()
     }
+}
+
+/// Stands in a cell whose text cannot be trusted for what the cell was, and not for how it reads: written as text it would pass. What it
+/// read is in the report beside it. A file is refused with it.
+const TO_BE_ENTERED: &str = "#VALUE!";
+
+/// The cells of a row that were refused for what they are: formulas, numbers that lost digits, codes behind number formats.
+fn untrusted(row: &Row, errors: &[RowError]) -> Vec<usize> {
+    let is_refused = |cell: usize, code: &str| {
+        let text = row.cells.get(cell).map(String::as_str).unwrap_or_default();
+        errors.iter().any(|error| error.code == code && error.is_about(text))
+    };
+    let flaws = row.flaws.iter().filter(|(_, flaw)| matches!(flaw, Flaw::Formula | Flaw::LostDigits));
+    let flawed = flaws.filter(|(cell, flaw)| is_refused(*cell, flaw.code())).map(|(cell, _)| *cell);
+    let shown = row.shown.iter().filter(|(cell, _)| is_refused(*cell, CODE_FORMAT)).map(|(cell, _)| *cell);
+    flawed.chain(shown).collect()
 }
 
 /// The kind of file the rejects of a table come back in.

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 use store::imports::{Import, ImportState, NewImport, Settings};
-use store::{PageRequest, StoreError};
+use store::{PageRequest, Store, StoreError};
 use sync::{fetcher, table};
 use tempfile::NamedTempFile;
 
@@ -125,13 +125,7 @@ async fn brought(app: &App, source: &SyncSource, run: &SyncRun, may_wait: bool) 
 /// refused it since.
 async fn said_before(app: &App, run: &SyncRun, digest: &str) -> Result<Option<SyncRunId>, RecordError> {
     let store = app.store()?;
-    let newest = PageRequest { limit: 50, after: None };
-    let runs = store::sync_sources::list_runs(store, run.source, &newest).await?.items;
-    let usable = |other: &&SyncRun| {
-        let states = [RunState::Checking, RunState::Waiting, RunState::Applying, RunState::Applied];
-        other.id != run.id && other.digest.is_some() && states.contains(&other.state)
-    };
-    let Some(last) = runs.iter().find(usable) else { return Ok(None) };
+    let Some(last) = last_said(store, run).await? else { return Ok(None) };
     let (true, Some(import)) = (
         last.digest.as_deref() == Some(digest) && last.source_version == run.source_version,
         last.import,
@@ -143,6 +137,33 @@ async fn said_before(app: &App, run: &SyncRun, digest: &str) -> Result<Option<Sy
         Ok(_) => Ok(Some(last.id)),
         Err(StoreError::NotFound) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The last run before that read something which can be used. One that read the same as another leads to it.
+async fn last_said(store: &Store, run: &SyncRun) -> Result<Option<SyncRun>, StoreError> {
+    let is_usable = |other: &SyncRun| {
+        let states = [RunState::Checking, RunState::Waiting, RunState::Applying, RunState::Applied];
+        other.same_as.is_some() || (other.digest.is_some() && states.contains(&other.state))
+    };
+    let mut after = None;
+    loop {
+        let page = store::sync_sources::list_runs(store, run.source, &PageRequest { limit: 50, after }).await?;
+        match page.items.into_iter().find(|other| other.id != run.id && is_usable(other)) {
+            Some(SyncRun { same_as: Some(first), .. }) => {
+                return match store::sync_sources::get_run(store, run.source, first).await {
+                    Ok(first) => Ok(Some(first)),
+                    Err(StoreError::NotFound) => Ok(None),
+                    Err(error) => Err(error),
+                };
+            }
+            Some(last) => return Ok(Some(last)),
+            None => {}
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(None);
+        }
     }
 }
 

@@ -11,9 +11,6 @@ use store::{PageRequest, StoreError, sync_sources};
 /// How often an import is looked at before it is given up: about a day.
 const MAX_LOOKS: u32 = 300;
 
-/// Runs that may stand in each other's way; more are never under way together.
-const NEIGHBOURS: u32 = 20;
-
 /// Has the run looked at again, soon at first and then less often. EventBridge and S3 know nothing of imports, and a message that
 /// an import worker sent when it is done would be lost with that worker; this one is in the queue until there is another.
 pub(super) async fn look_again(app: &App, message: &Message, run: &SyncRun, looks: u32) -> Result<(), RecordError> {
@@ -83,6 +80,7 @@ fn ended(run: SyncRun, import: &Import, now: Timestamp) -> Option<SyncRun> {
     // Nothing is known of what a file would do that could not be read to its end.
     let with_diff = |run: SyncRun| SyncRun {
         diff: import.confirmed_at.map(|_| Diff::from(&import.counts)),
+        reason: None,
         ..run
     };
     match import.state {
@@ -118,6 +116,7 @@ fn applying(run: SyncRun, import: &Import) -> SyncRun {
     SyncRun {
         state: RunState::Applying,
         diff: Some(Diff::from(&import.counts)),
+        reason: None,
         ..run
     }
 }
@@ -163,7 +162,17 @@ async fn decide(
         Order::Free => {}
         Order::Wait if looks < MAX_LOOKS => return Ok(None),
         Order::Wait => return leave("an earlier import of this source has not come to an end for a day".to_owned()),
-        Order::Behind => return leave("an earlier file of this folder waits for a person: decide upon that one first".to_owned()),
+        Order::Behind if looks < MAX_LOOKS => {
+            let told = SyncRun {
+                reason: Some(BEHIND.to_owned()),
+                ..run.clone()
+            };
+            if told != *run {
+                sync_sources::advance(store, &told, run.state).await?;
+            }
+            return Ok(None);
+        }
+        Order::Behind => return leave(BEHIND.to_owned()),
         Order::Superseded(reason) => {
             cancel(app, import).await?;
             return Ok(Some(superseded(run.clone(), import, reason, now)));
@@ -235,40 +244,76 @@ enum Order {
 }
 
 const READ_AGAIN: &str = "a later run has read the source again";
+const BEHIND: &str = "an earlier file of this folder waits for a person: decide upon that one first";
+const REPLACED: &str = "a later file of the same name has come";
 
 /// Looks whether other readings of a web address stand in the way. It always tells everything, so that a later reading makes earlier
-/// ones needless: those not stored yet are cancelled.
+/// ones needless: those not stored yet are cancelled. So whatever came before one that was stored stands in nobody's way; up to there
+/// may lie any number that failed or had nothing new to say.
 async fn order(app: &App, source: &SyncSource, run: &SyncRun) -> Result<Order, RecordError> {
     let store = app.store()?;
-    let newest = PageRequest {
-        limit: NEIGHBOURS,
-        after: None,
-    };
-    let mut order = Order::Free;
-    for other in sync_sources::list_runs(store, source.id, &newest).await?.items {
-        let is_alive = other.state.is_alive() || other.state == RunState::Applied;
-        if !is_alive || other.id == run.id {
-            continue;
-        }
-        let Some(import) = import_of(app, &other).await? else { continue };
-        let is_later = other.id > run.id;
-        match import.state {
-            ImportState::Importing | ImportState::Completed if is_later => return Ok(Order::Superseded(READ_AGAIN)),
-            ImportState::Ready if is_later && unusable(app, &import).await?.is_none() => return Ok(Order::Superseded(READ_AGAIN)),
-            _ if is_later => {}
-            ImportState::Importing => order = Order::Wait,
-            ImportState::Queued | ImportState::Analysing | ImportState::Ready => {
-                cancel(app, &import).await?;
-                let seen = other.state;
-                sync_sources::advance(store, &superseded(other, &import, READ_AGAIN, app.now()), seen).await?;
+    let (mut order, mut after) = (Order::Free, None);
+    loop {
+        let page = sync_sources::list_runs(store, source.id, &PageRequest { limit: PAGE, after }).await?;
+        for other in page.items {
+            match beside(app, run, other).await? {
+                Beside::Superseding => return Ok(Order::Superseded(READ_AGAIN)),
+                Beside::Stored => return Ok(order),
+                Beside::UnderWay => order = Order::Wait,
+                Beside::Nothing => {}
             }
-            _ => {}
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(order);
         }
     }
-    Ok(order)
 }
 
-/// Runs of a folder read at once.
+/// What another reading of a web address is to a run.
+enum Beside {
+    /// It is later and makes the run needless.
+    Superseding,
+    /// It is earlier and stored.
+    Stored,
+    /// It is earlier and being stored.
+    UnderWay,
+    /// Nothing, or nothing any more.
+    Nothing,
+}
+
+async fn beside(app: &App, run: &SyncRun, other: SyncRun) -> Result<Beside, RecordError> {
+    let is_alive = other.state.is_alive() || other.state == RunState::Applied;
+    if !is_alive || other.id == run.id {
+        return Ok(Beside::Nothing);
+    }
+    let Some(import) = import_of(app, &other).await? else {
+        return Ok(Beside::Nothing);
+    };
+    let is_later = other.id > run.id;
+    Ok(match import.state {
+        ImportState::Importing | ImportState::Completed if is_later => Beside::Superseding,
+        ImportState::Ready if is_later && unusable(app, &import).await?.is_none() => Beside::Superseding,
+        _ if is_later => Beside::Nothing,
+        ImportState::Importing => Beside::UnderWay,
+        ImportState::Completed => Beside::Stored,
+        ImportState::Queued | ImportState::Analysing | ImportState::Ready => {
+            supersede(app, other, &import, READ_AGAIN).await?;
+            Beside::Nothing
+        }
+        _ => Beside::Nothing,
+    })
+}
+
+/// Cancels what an earlier run would have stored.
+async fn supersede(app: &App, run: SyncRun, import: &Import, reason: &str) -> Result<(), RecordError> {
+    cancel(app, import).await?;
+    let seen = run.state;
+    sync_sources::advance(app.store()?, &superseded(run, import, reason, app.now()), seen).await?;
+    Ok(())
+}
+
+/// Runs of a source read at once.
 const PAGE: u32 = 50;
 
 /// A run that has not moved for so long has lost its messages: it stands in nobody's way.
@@ -289,6 +334,14 @@ async fn order_in_folder(app: &App, source: &SyncSource, run: &SyncRun) -> Resul
                 if is_same_file(&other, run) && matches!(other.state, RunState::Applying | RunState::Applied) {
                     return Ok(Order::Superseded("a later file of the same name was stored already"));
                 }
+                continue;
+            }
+            if is_same_file(&other, run)
+                && other.state == RunState::Waiting
+                && let Some(import) = import_of(app, &other).await?
+                && import.state == ImportState::Ready
+            {
+                supersede(app, other, &import, REPLACED).await?;
                 continue;
             }
             match stands(app, &other).await? {

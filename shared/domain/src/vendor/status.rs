@@ -1,8 +1,10 @@
 //! MSME status words.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::text::letters_and_digits;
@@ -11,7 +13,7 @@ use crate::classification::EnterpriseClass;
 /// What a vendor is under the MSME law, as far as is known.
 ///
 /// Silence is [`MsmeStatus::Unknown`], never [`MsmeStatus::NotRegistered`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MsmeStatus {
     /// Nothing is known yet.
@@ -27,6 +29,14 @@ pub enum MsmeStatus {
     RegisteredTrader,
     /// Declared not to be registered.
     NotRegistered,
+}
+
+/// From any word that [`MsmeStatus::parse`] knows: clients of both earlier generations write JSON, too.
+impl<'de> Deserialize<'de> for MsmeStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
 }
 
 /// Why a text is not a status.

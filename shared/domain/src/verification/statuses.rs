@@ -51,12 +51,12 @@ fn told_of_the_vendor(result: &VerificationResult) -> Option<&Facts> {
     result.facts.as_ref().filter(|_| is_own)
 }
 
-/// The vendor's record with the day of registration and the activity as the register has them, where nothing is on file: whether a
-/// payment is covered rests on both.
+/// The vendor's record with the day of registration as the register has it, and the activity where none is on file: whether a payment is
+/// covered rests on both.
 pub fn record_after(result: &VerificationResult, profile: &VendorProfile) -> VendorProfile {
     let told = told_of_the_vendor(result).filter(|facts| facts.standing == Standing::Active);
     VendorProfile {
-        udyam_registration_date: profile.udyam_registration_date.or(told.and_then(|facts| facts.registered_on)),
+        udyam_registration_date: told.and_then(|facts| facts.registered_on).or(profile.udyam_registration_date),
         activity: profile.activity.or(told.and_then(|facts| facts.major_activity)),
         ..profile.clone()
     }
@@ -73,7 +73,7 @@ fn confirmed(result: &VerificationResult, facts: &Facts, history: &[StatusEntry]
         class_rule: ClassRule::in_force_on(*from),
         ..StatusEntry::new(status_of(*class, facts.major_activity), *from, result.checked_at, evidence(result))
     });
-    entries.filter(|entry| changes_anything(entry, checked_on, history)).collect()
+    entries.filter(|entry| status::changes_anything(entry, checked_on, history)).collect()
 }
 
 fn evidence(result: &VerificationResult) -> Evidence {
@@ -84,63 +84,23 @@ fn evidence(result: &VerificationResult) -> Evidence {
     }
 }
 
-/// Whether an entry would say of any of its days until the check something else than the history does, or say it on better evidence.
-fn changes_anything(entry: &StatusEntry, checked_on: Date, history: &[StatusEntry]) -> bool {
-    let last = entry.effective_to.unwrap_or_else(|| checked_on.max(entry.effective_from));
-    // What stands can only change where an entry begins or after one ended.
-    let begins = history.iter().map(|known| known.effective_from);
-    let ends = history.iter().filter_map(|known| known.effective_to?.checked_add(1.day()).ok());
-    let mut days: Vec<Date> = begins.chain(ends).chain([entry.effective_from, last]).collect();
-    days.retain(|day| (entry.effective_from..=last).contains(day));
-    days.sort_unstable();
-    days.dedup();
-    let mut with = history.to_vec();
-    with.push(entry.clone());
-    let says = |entries: &[StatusEntry], day: Date| {
-        let standing = status::on(entries, day).entry;
-        standing.map(|standing| (standing.status, standing.rank(), standing.class_rule))
-    };
-    // An entry that would not stand itself, because of a newer word, changes nothing.
-    let own = Some((entry.status, entry.rank(), entry.class_rule));
-    days.into_iter().any(|day| says(history, day) != own && says(&with, day) == own)
-}
-
-/// What a cancelled registration comes to: what rested on the register ends, and where a weaker word would stand up again in its place, the
-/// vendor is not registered. That a registration was cancelled is a statement of the register, not silence.
+/// What a cancelled registration comes to: from then on the vendor is not registered. That a registration was cancelled is a statement of
+/// the register, not silence.
 fn ended(result: &VerificationResult, facts: &Facts, history: &[StatusEntry]) -> Vec<StatusEntry> {
     let checked_on = indian_date(result.checked_at);
     // The day of the cancellation, if the register gives it; else it is over by now, and since when is not known.
     let over_on = facts.cancelled_on.filter(|day| *day <= checked_on).unwrap_or(checked_on);
-    let Some(standing) = standing_class(history, checked_on) else {
-        return Vec::new();
-    };
-    let mut entries = Vec::new();
-    let last_day = over_on.checked_sub(1.day()).ok().filter(|day| *day >= standing.effective_from);
-    if let (EvidenceRank::Verified, Some(last_day)) = (standing.rank(), last_day) {
-        entries.push(StatusEntry {
-            effective_to: Some(last_day),
-            recorded_at: result.checked_at,
-            evidence: evidence(result),
-            ..standing
-        });
-    }
-    let mut with = history.to_vec();
-    with.extend(entries.iter().cloned());
-    if standing_class(&with, checked_on).is_some() {
-        entries.push(StatusEntry::new(MsmeStatus::NotRegistered, over_on, result.checked_at, evidence(result)));
-    }
-    entries.retain(|entry| entry.effective_to.is_some() || changes_anything(entry, checked_on, &with));
-    entries
+    let over = StatusEntry::new(MsmeStatus::NotRegistered, over_on, result.checked_at, evidence(result));
+    let is_news = is_registered(history, checked_on) && status::changes_anything(&over, checked_on, history);
+    is_news.then_some(over).into_iter().collect()
 }
 
-/// The entry that makes a vendor a registered enterprise on a day.
-fn standing_class(history: &[StatusEntry], day: Date) -> Option<StatusEntry> {
-    let standing = status::on(history, day).entry?;
-    let is_registered = match standing.status {
+/// Whether a vendor is a registered enterprise on a day.
+fn is_registered(history: &[StatusEntry], day: Date) -> bool {
+    match status::on(history, day).status {
         MsmeStatus::Micro | MsmeStatus::Small | MsmeStatus::Medium | MsmeStatus::RegisteredTrader => true,
         MsmeStatus::NotRegistered | MsmeStatus::Unknown => false,
-    };
-    is_registered.then_some(standing)
+    }
 }
 
 fn puts_in_doubt_whose_it_is(mismatch: &Mismatch) -> bool {
@@ -173,7 +133,8 @@ fn classes(facts: &Facts, checked_on: Date, history: &[StatusEntry]) -> Vec<(Dat
     {
         let seen = || first_seen(status_of(class, facts.major_activity), checked_on, history);
         let from = match (classes.last(), facts.registered_on) {
-            (None, Some(registered)) => registered,
+            // By the limits of today it has this class. What it had by those before nobody says.
+            (None, Some(registered)) => registered.max(ClassRule::in_force_on(checked_on).map_or(Date::MIN, ClassRule::first_day)),
             (None, None) => seen().unwrap_or(checked_on),
             (Some((last, _)), _) => seen().filter(|seen| seen > last).unwrap_or(checked_on),
         };
@@ -247,12 +208,12 @@ mod tests {
                 (MsmeStatus::Micro, date(2025, 4, 1), None, new),
             ],
         );
-        // Without years, the class of today from the registration on.
+        // Without years, the class of today as long as its limits.
         let without = Facts {
             enterprise_type: Some(Small),
             ..facts(&[])
         };
-        check(without, &[(MsmeStatus::Small, date(2022, 1, 2), None, old)]);
+        check(without, &[(MsmeStatus::Small, date(2025, 4, 1), None, new)]);
         // The years do not come to the class of today.
         let later = Facts {
             enterprise_type: Some(Small),
@@ -381,11 +342,11 @@ mod tests {
             let mut history = verified.clone();
             assert_eq!(add(&mut history, &cancelled(day)), 1);
             assert_eq!(on(&history, last), MsmeStatus::Micro);
-            assert_eq!(on(&history, last.tomorrow().unwrap()), MsmeStatus::Unknown);
+            assert_eq!(on(&history, last.tomorrow().unwrap()), MsmeStatus::NotRegistered);
             // What was declared before does not stand up again in its place.
             let mut history = verified.clone();
             history.insert(0, declared.clone());
-            assert_eq!(add(&mut history, &cancelled(day)), 2);
+            assert_eq!(add(&mut history, &cancelled(day)), 1);
             assert_eq!(on(&history, last.tomorrow().unwrap()), MsmeStatus::NotRegistered);
         }
         let mut history = vec![declared];

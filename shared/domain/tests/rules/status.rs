@@ -1,7 +1,8 @@
 use domain::classification::{ClassRule, Movement};
 use domain::declaration::{Activity, Declaration};
 use domain::status::{
-    Evidence, EvidenceRank, StatusEntry, StatusOn, StatusReason, SupersededBecause, Verified, Verifier, declared_from, on, on_as_known,
+    Evidence, EvidenceRank, StatusEntry, StatusOn, StatusReason, SupersededBecause, Verified, Verifier, changes_anything, declared_from, on,
+    on_as_known,
 };
 use domain::vendor::MsmeStatus;
 use domain::{CampaignId, ImportId, ResponseId, UserId};
@@ -292,13 +293,26 @@ fn a_shared_status_weighs_what_it_weighs_where_it_comes_from() {
             (rank, day("2025-05-01"), now),
             "{shared:?}"
         );
-        assert!(shared.says_no_less_than(&known) && known.says_no_less_than(&shared));
+        let today = day("2026-11-01");
+        assert!(
+            !changes_anything(&shared, today, std::slice::from_ref(&known)),
+            "who has it needs it not again"
+        );
+        let corrected = entry(Small, "2021-07-15", "2026-10-01", rank);
+        assert!(
+            changes_anything(&shared, today, &[known.clone(), corrected]),
+            "unless another word came after it"
+        );
         // Handed on, it still names where it began.
         let again = shared.for_same_pan(vendor(8), now);
         assert_eq!(again.evidence, shared.evidence);
     }
     let weaker = entry(Micro, "2021-07-15", "2025-05-01", Imported);
-    assert!(!weaker.says_no_less_than(&entry(Micro, "2021-07-15", "2025-05-01", Declared)));
+    let declared = entry(Micro, "2021-07-15", "2025-05-01", Declared);
+    assert!(
+        changes_anything(&declared, day("2026-11-01"), &[weaker]),
+        "it says the same on better evidence"
+    );
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Files: whatever is uploaded, and the parts of what might be a workbook.
 
-use super::play;
 use sheets::{Limits, Row};
 
 use crate::support::{self, workbook_with};

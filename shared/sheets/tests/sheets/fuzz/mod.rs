@@ -32,7 +32,6 @@ macro_rules! play {
         }
     }};
 }
-pub(crate) use play;
 
 /// The input of a seed.
 fn input(seed: u64, max_len: usize) -> Vec<u8> {

@@ -1,6 +1,5 @@
 //! What the cells of a vendor file mean: headers, identifiers, repairs, and whole rows.
 
-use super::play;
 use domain::columns::{self, COLUMNS, Mapping, Recognition};
 use domain::identifiers::{EmailAddress, Gstin, IndianState, MobileNumber, Pan, Parsed, PinCode, Uam, Udyam};
 use domain::import::Accepted;
