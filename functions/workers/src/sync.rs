@@ -214,19 +214,15 @@ async fn take(
     etag: &str,
     again: Option<SyncRunId>,
 ) -> Result<(), RecordError> {
-    let anew = again.and_then(|run| trigger.anew(run));
-    let mut begun = begin(app, message, source, trigger).await?;
-    if let (
-        Some(Begun {
-            state: RunState::Failed,
-            is_new: false,
-        }),
-        Some(anew),
-    ) = (&begun, anew)
+    let anew = again.and_then(|run| Some((run, trigger.anew(run)?)));
+    let mut taken = begin(app, message, source, trigger).await?;
+    if let (Some(before), Some((again, anew))) = (&taken, anew)
+        && before.state == RunState::Failed
+        && before.id < again
     {
-        begun = begin(app, message, source, anew).await?;
+        taken = begin(app, message, source, anew).await?;
     }
-    let state = begun.map(|begun| begun.state);
+    let state = taken.map(|run| run.state);
     // The import has a copy. A file that could not be taken stays where its owner finds it.
     if state.is_some_and(|state| state != RunState::Failed) {
         objects::delete_unchanged(app, key, etag).await?;
@@ -264,28 +260,19 @@ async fn look_through(app: &App, message: &Message, source: &SyncSource, run: Sy
     Ok(())
 }
 
-/// A run of a trigger.
-struct Begun {
-    /// Where it stands.
-    state: RunState,
-    /// Whether the trigger had none before.
-    is_new: bool,
-}
-
-/// Begins a run of the trigger, or goes on with the one it has had.
-async fn begin(app: &App, message: &Message, source: &SyncSource, trigger: Trigger) -> Result<Option<Begun>, RecordError> {
+/// Begins a run of the trigger, or goes on with the one it has had; gives it as it stands then.
+async fn begin(app: &App, message: &Message, source: &SyncSource, trigger: Trigger) -> Result<Option<SyncRun>, RecordError> {
     let store = app.store()?;
     let new = SyncRun::begun(SyncRunId::from_ulid(app.new_ulid()), source, trigger, app.now());
     let new_id = new.id;
     let Some(run) = sync_sources::begin(store, new).await? else {
         return Ok(None);
     };
-    let (id, is_new) = (run.id, run.id == new_id);
+    let id = run.id;
     // How often the message came says nothing of a run that begins now: a folder has many.
-    let receives = if is_new { 1 } else { message.receive_count };
+    let receives = if id == new_id { 1 } else { message.receive_count };
     work(app, message, source, run, receives).await?;
-    let state = sync_sources::get_run(store, source.id, id).await?.state;
-    Ok(Some(Begun { state, is_new }))
+    Ok(Some(sync_sources::get_run(store, source.id, id).await?))
 }
 
 /// Gets a run from the pull to its dry run.

@@ -59,7 +59,7 @@ impl Lookup {
 
     fn learn(&mut self, items: &[Item]) {
         self.found.extend(items.iter().filter_map(|item| {
-            // `<token>#<code>#<id>`, and no token has a `#`.
+            // `<token>#<code><TAB><id>`, and no token has a `#`.
             let (_, place) = Stored(item).text("sk")?.split_once('#')?;
             let (code_key, id) = keys::at_place_of_code(place)?;
             Some((id, code_key.to_owned()))
