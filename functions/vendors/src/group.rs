@@ -75,6 +75,10 @@ async fn member(store: &Store, vendor: Vendor, pan: &Pan, today: Date) -> Result
 fn answer(newest: NewestAnswer, pan: &Pan) -> MemberAnswer {
     let NewestAnswer { declaration, kept_alone } = newest;
     MemberAnswer {
+        class: Some((
+            declaration.classification_year.clone().unwrap_or_else(|| declaration.fiscal_year.clone()),
+            declaration.status,
+        )),
         names_another_pan: pan_group::names_another_pan(&declaration, pan),
         pan_changed: kept_alone == Some(KeptAlone::PanChanged),
         udyam: declaration.udyam,

@@ -229,8 +229,11 @@ impl Work<'_> {
         }
         // What a halted run left is open until the run is resumed, which may be by now: only where nobody will ask again it is done.
         let is_left = pass.is_over && matches!(self.state().await?, RunState::Halted | RunState::Running);
-        let is_done = pass.later.is_none() || (pass.is_over && !is_left);
+        let is_done = pass.failed.is_none() && (pass.later.is_none() || (pass.is_over && !is_left));
         let page = runs::count_page(self.store, self.run.id, page, &pass.counts, is_done, self.app.now()).await?;
+        if let Some(error) = pass.failed {
+            return Err(error);
+        }
         match (is_done, pass.later) {
             (true, _) if page.passed_on => Ok(()),
             (true, _) => {
@@ -296,6 +299,7 @@ impl Work<'_> {
             later: None,
             waiting: None,
             is_over: self.run.state != RunState::Running,
+            failed: None,
         };
         let vendors = store::vendors::get_many(self.store, &page.vendor_ids).await?;
         let mut bearers: HashMap<Asked, Vec<&Vendor>> = HashMap::new();
@@ -347,22 +351,33 @@ impl Work<'_> {
         let asking = &asking;
         let answered = stream::iter(questions)
             .map(|(asked, seen)| async move {
-                let standing = asking.ask(&asked, seen).await?;
-                let mut outcomes = Vec::new();
-                if let Standing::Settled(ask) = &standing {
-                    let holders = self.holders(ask).await?;
-                    for vendor in bearers.get(&asked).into_iter().flatten() {
-                        outcomes.extend(self.keep(vendor, &holders, ask).await?);
+                let came = async {
+                    let standing = asking.ask(&asked, seen).await?;
+                    let mut outcomes = Vec::new();
+                    if let Standing::Settled(ask) = &standing {
+                        let holders = self.holders(ask).await?;
+                        for vendor in bearers.get(&asked).into_iter().flatten() {
+                            outcomes.extend(self.keep(vendor, &holders, ask).await?);
+                        }
                     }
-                }
-                Ok::<_, RecordError>((asked, standing, outcomes))
+                    Ok::<_, RecordError>((standing, outcomes))
+                };
+                let came = came.await;
+                (asked, came)
             })
             .buffer_unordered(AT_ONCE);
-        // All of them, also after a failure: a question that is under way is paid for, and its answer must be written down.
-        let answered: Vec<Result<_, RecordError>> = answered.collect().await;
+        // All of them, also after a failure: a question that is under way is paid for, and its answer must be written down and counted.
+        let answered: Vec<_> = answered.collect().await;
         let mut unsettled: BTreeSet<VendorId> = BTreeSet::new();
-        for result in answered {
-            let (asked, standing, outcomes) = result?;
+        for (asked, came) in answered {
+            let (standing, outcomes) = match came {
+                Ok(came) => came,
+                Err(error) => {
+                    unsettled.extend(bearers.get(&asked).into_iter().flatten().map(|vendor| vendor.id));
+                    pass.failed.get_or_insert(error);
+                    continue;
+                }
+            };
             for outcome in outcomes {
                 *pass.counts.outcomes.entry(outcome).or_default() += 1;
             }
@@ -510,6 +525,8 @@ struct Pass {
     waiting: Option<(Timestamp, String)>,
     /// The run is over: nothing more is asked, whatever is left.
     is_over: bool,
+    /// What kept an identifier from being dealt with: the page comes again.
+    failed: Option<RecordError>,
 }
 
 impl Pass {

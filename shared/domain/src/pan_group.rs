@@ -47,6 +47,8 @@ pub struct MemberAnswer {
     pub udyam: Option<Udyam>,
     /// The date of registration it gives.
     pub registered_on: Option<Date>,
+    /// The class it gives, and the fiscal year of that, e.g. `2025-26`.
+    pub class: Option<(String, MsmeStatus)>,
     /// It names another PAN than the record, itself or in a GSTIN: it may be about another person.
     pub names_another_pan: bool,
     /// The record had another PAN when the question was sent: the answer was left with the code that gave it.
@@ -146,6 +148,8 @@ pub enum ContradictionCode {
     TwoUdyams,
     /// Members have different classes.
     TwoClasses,
+    /// Members answered with different classes of one year: the later answer was applied to all of them.
+    TwoAnswers,
     /// A member is said not to be registered while another has a Udyam number.
     UnregisteredWithUdyam,
     /// A member's answer names another PAN than its record: it was not applied to the others.
@@ -264,6 +268,31 @@ fn contradictions(members: &[GroupMember]) -> Vec<Contradiction> {
             listed(&classes)
         );
         add(ContradictionCode::TwoClasses, Severity::Contradiction, concerned(&classes), sentence);
+    }
+
+    // An answer that was left with its code is a finding of its own.
+    let shared = |member: &GroupMember| {
+        member
+            .answer
+            .as_ref()
+            .filter(|answer| !answer.names_another_pan && !answer.pan_changed)?
+            .class
+            .clone()
+    };
+    let last_year = members.iter().filter_map(shared).map(|(year, _)| year).max();
+    let answers = by(members, |member| {
+        let of_year = shared(member).filter(|(year, _)| Some(year) == last_year.as_ref());
+        of_year
+            .map(|(_, class)| (class.as_str().to_owned(), class.as_str().to_owned()))
+            .into_iter()
+            .collect()
+    });
+    if let Some(year) = last_year.filter(|_| answers.len() > 1 && classes.len() <= 1) {
+        let sentence = format!(
+            "Of {year}, codes of this PAN answered differently: {}. The later answer counts for all: ask which of them is right.",
+            listed(&answers)
+        );
+        add(ContradictionCode::TwoAnswers, Severity::Contradiction, concerned(&answers), sentence);
     }
 
     let unregistered: Vec<_> = members.iter().filter(|member| member.status == MsmeStatus::NotRegistered).collect();

@@ -818,6 +818,27 @@ async fn a_page_that_cannot_be_worked_on_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
+async fn what_a_page_that_is_given_up_had_asked_is_counted() {
+    let world = World::start().await;
+    let manager = world.app.as_role(Role::CampaignManager).await;
+    vendors_in_force(&manager, 40).await;
+    let path = begin(&manager, everybody()).await;
+    let (plan, _) = world.messages().remove(0);
+    assert!(world.deliver(&plan).await);
+    let (mut page, _) = world.messages().remove(0);
+    // One identifier of the forty fails, and does so until the page is given up.
+    world.app.fail_after("TransactWriteItems", 30);
+    assert!(!world.deliver(&page).await);
+    page.receive_count = 5;
+    assert!(!world.deliver(&page).await);
+    let over = run(&manager, &path).await;
+    let (asked, counted) = (world.asked().len() as u64, over["progress"]["asked"].as_u64().unwrap());
+    assert!(counted == asked || counted + 1 == asked, "of {asked} questions {counted} are counted: {over}");
+    let failed = over["progress"]["vendors_failed"].as_u64().unwrap();
+    assert!((1..=2).contains(&failed), "the others are dealt with: {over}");
+}
+
+#[tokio::test]
 async fn a_cancelled_registration_ends_what_rested_on_it() {
     let world = World::start().await;
     let manager = world.app.as_role(Role::CampaignManager).await;

@@ -120,6 +120,20 @@ fn what_was_answered_contradicts_too() {
     assert_eq!(codes(members.clone()), []);
     assert_eq!(group(members).members[0].answered_udyam, None);
 
+    // Both have the later class by now; that they said otherwise is still to be seen.
+    let of = |year: &str, class| {
+        Some(MemberAnswer {
+            class: Some((year.to_owned(), class)),
+            ..MemberAnswer::default()
+        })
+    };
+    let mut members = vec![member(1, Small), member(2, Small)];
+    members[0].answer = of("2026-27", Micro);
+    members[1].answer = of("2026-27", Small);
+    assert_eq!(codes(members.clone()), [(ContradictionCode::TwoAnswers, vec![vendor(1), vendor(2)])]);
+    members[0].answer = of("2025-26", Micro);
+    assert_eq!(codes(members), [], "another year, another class");
+
     let mut members = vec![member(1, Micro), member(2, Micro)];
     members[1].answer = Some(MemberAnswer {
         names_another_pan: true,
