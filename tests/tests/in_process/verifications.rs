@@ -833,7 +833,10 @@ async fn what_a_page_that_is_given_up_had_asked_is_counted() {
     assert!(!world.deliver(&page).await);
     let over = run(&manager, &path).await;
     let (asked, counted) = (world.asked().len() as u64, over["progress"]["asked"].as_u64().unwrap());
-    assert!(counted == asked || counted + 1 == asked, "of {asked} questions {counted} are counted: {over}");
+    assert!(
+        counted == asked || counted + 1 == asked,
+        "of {asked} questions {counted} are counted: {over}"
+    );
     let failed = over["progress"]["vendors_failed"].as_u64().unwrap();
     assert!((1..=2).contains(&failed), "the others are dealt with: {over}");
 }
