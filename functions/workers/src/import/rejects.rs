@@ -1,4 +1,5 @@
-//! The rows that go back: their cells as they were, and behind them what is wrong, in a file that can be imported once corrected.
+//! The rows that go back: their cells as they were, unless they would pass uncorrected, and behind them what is wrong, in a file that
+//! can be imported once corrected.
 
 use std::fs::File;
 use std::path::Path;
