@@ -20,6 +20,7 @@ use store::{StoreError, directory, vendors};
 
 use crate::digest;
 use crate::each::each;
+use crate::giving_up;
 
 /// The worker.
 pub static WORKER: Worker = Worker {
@@ -36,10 +37,6 @@ const AT_ONCE: usize = 4;
 
 /// Often enough for a person who watches: every second or so.
 const PROGRESS_ROWS: u32 = 1_000;
-
-/// Who receives a message so often says that it is given up rather than being killed as those before it. The queue gives it up one
-/// receive later (`maxReceiveCount` in the template), should saying so fail.
-const GIVEN_UP_AT: u32 = 4;
 
 /// The function may run for ten minutes; the rest is for the upload.
 const BUDGET: Duration = Duration::from_secs(8 * 60);
@@ -72,12 +69,12 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
         Ok(_) | Err(StoreError::NotFound) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if message.receive_count >= GIVEN_UP_AT {
+    if giving_up::is_due(&message) {
         // Nobody tries again unless asked to. The message goes to the dead letters all the same, where operators see it; sent from
         // there once more, it makes the file after all.
         let reason = "the file could not be written after several attempts, for a reason on our side: ask for the export again";
         fail(app, export_id, reason, true).await?;
-        return Err("given up: failed, or was cut off, at every receive before".into());
+        return Err(giving_up::error());
     }
     match run(app, &export).await {
         Ok(rows) => {

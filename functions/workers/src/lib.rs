@@ -14,3 +14,4 @@ pub mod whatsapp_sender;
 
 mod digest;
 mod each;
+mod giving_up;

@@ -33,6 +33,7 @@ use verification::{Cashfree, CashfreeCredentials, CashfreePublicKey, Verifier, c
 use verifications::{Task, VerificationMessage, has_identifiers};
 
 use crate::each::each;
+use crate::giving_up;
 
 /// The worker.
 pub static WORKER: Worker = Worker {
@@ -78,10 +79,6 @@ const BACKOFF_SECS: u32 = 5;
 /// identifier has attempts, so that one the register chokes on stops nobody.
 const OUTAGE_AFTER: u32 = 10;
 
-/// Who receives a message so often says that it is given up rather than being killed as those before it. The queue gives it up one
-/// receive later (`maxReceiveCount` in the template), should saying so fail.
-const GIVEN_UP_AT: u32 = 4;
-
 /// A wait that is worth telling whoever looks at the run.
 const LONG_WAIT_SECS: i64 = 60;
 
@@ -98,14 +95,14 @@ async fn handle(app: &App, message: Message) -> Result<(), RecordError> {
         correlation_id: &message.correlation_id,
         deadline: Instant::now() + BUDGET,
     };
-    if message.receive_count >= GIVEN_UP_AT {
+    if giving_up::is_due(&message) {
         if matches!(task, Task::Page { .. }) && run.state == RunState::Halted {
             // Left as it is: resuming the run hands it out again.
             return Ok(());
         }
         work.give_up(task).await?;
         // It goes to the dead letters, where operators see it; the run does not wait for them.
-        return Err("given up: failed, or was cut off, at every receive before".into());
+        return Err(giving_up::error());
     }
     match task {
         Task::Plan => work.plan().await,
@@ -351,18 +348,7 @@ impl Work<'_> {
         let asking = &asking;
         let answered = stream::iter(questions)
             .map(|(asked, seen)| async move {
-                let came = async {
-                    let standing = asking.ask(&asked, seen).await?;
-                    let mut outcomes = Vec::new();
-                    if let Standing::Settled(ask) = &standing {
-                        let holders = self.holders(ask).await?;
-                        for vendor in bearers.get(&asked).into_iter().flatten() {
-                            outcomes.extend(self.keep(vendor, &holders, ask).await?);
-                        }
-                    }
-                    Ok::<_, RecordError>((standing, outcomes))
-                };
-                let came = came.await;
+                let came = self.deal_with(asking, bearers, &asked, seen).await;
                 (asked, came)
             })
             .buffer_unordered(AT_ONCE);
@@ -398,6 +384,25 @@ impl Work<'_> {
         pass.halt = pass.halt.or_else(|| asking.halt.get().cloned());
         pass.waiting = asking.waiting()?;
         Ok(pass)
+    }
+
+    /// Asks about an identifier, and stores what came of it with every vendor that bears it.
+    async fn deal_with(
+        &self,
+        asking: &Asking<'_>,
+        bearers: &HashMap<Asked, Vec<&Vendor>>,
+        asked: &Asked,
+        seen: Option<Ask>,
+    ) -> Result<(Standing, Vec<Outcome>), RecordError> {
+        let standing = asking.ask(asked, seen).await?;
+        let mut outcomes = Vec::new();
+        if let Standing::Settled(ask) = &standing {
+            let holders = self.holders(ask).await?;
+            for vendor in bearers.get(asked).into_iter().flatten() {
+                outcomes.extend(self.keep(vendor, &holders, ask).await?);
+            }
+        }
+        Ok((standing, outcomes))
     }
 
     /// The identifiers of which a register told all their bearers something not long ago, and that this run has not come to before.

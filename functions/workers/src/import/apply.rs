@@ -9,7 +9,7 @@
 //! Done again, a vendor that was created is known by its origin, and one that was changed by the intent: it is as the row says, and
 //! is counted as changed. Two workers at one import, after a redelivery, do the same; the one that moves the checkpoint counts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use domain::declaration::indian_date;
@@ -238,9 +238,9 @@ impl Work {
         }
         let keys: Vec<String> = drafts.iter().filter_map(|(_, key, _)| key.clone()).collect();
         let mut holders: HashMap<String, Vendor> = store::vendors::find_by_codes(store, &keys).await?;
-        let free = || keys.iter().filter(|key| !holders.contains_key(*key)).cloned().collect();
-        let deleted = match deleted::concern(store, import).await? {
-            true => deleted::among(store, import, &free()).await?,
+        let free: BTreeSet<String> = keys.iter().filter(|key| !holders.contains_key(*key)).cloned().collect();
+        let deleted = match !free.is_empty() && deleted::concern(store, import).await? {
+            true => deleted::among(store, import, &free).await?,
             false => HashMap::new(),
         };
         let disputed = drafts.iter().filter_map(|(_, key, raw)| {
